@@ -1,0 +1,92 @@
+"""Drawn ids: UUIDs of version 8 (RFC 9562) that sort by time within a process and carry their segment.
+
+From the most significant bit::
+
+    48 bits  Unix milliseconds
+     4 bits  version, 8
+    12 bits  counter, high part      the 34-bit counter goes on within a millisecond,
+     2 bits  variant, 0b10           and while the clock stands behind the last id
+    22 bits  counter, low part
+    40 bits  token, random           redrawn per process, fork, task list and every 1,000 ids
+
+The segment of an id, (milliseconds // 300,000, token), is a pure function of it and fixed for ever: stored rows
+are located by it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import threading
+from collections import OrderedDict
+
+from .clock import Clock, system_clock
+
+SLOT_MS = 300_000
+"""A slot, the time part of a segment, is five minutes long, in milliseconds."""
+
+IDS_PER_TOKEN = 1_000
+"""A segment (one Cassandra partition) holds at most this many ids of one process and list."""
+
+MAX_LISTS = 1_024
+"""How many task lists keep a token; the one unused for longest draws anew. Bounds memory, nothing else."""
+
+_COUNTER_LIMIT = 1 << 34
+_LOW_BITS = 22
+_LOW_MASK = (1 << _LOW_BITS) - 1
+_TOKEN_BITS = 40
+_DRAWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class IdSource:
+    """Draws ids. Thread-safe; one per process is enough."""
+
+    def __init__(self, clock: Clock = system_clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ms = 0
+        self._counter = 0
+        self._tokens: OrderedDict[str, tuple[int, int]] = OrderedDict()  # list -> (token, ids drawn with it)
+
+    def new(self, task_list: str) -> str:
+        """An id for that list: greater, as text, than every id that this object gave before."""
+        with self._lock:
+            ms = self._clock() // 1000
+            if ms > self._ms:
+                self._ms, self._counter = ms, 0
+            else:  # the same millisecond, or the clock stepped back
+                self._counter += 1
+                if self._counter == _COUNTER_LIMIT:
+                    self._ms, self._counter = self._ms + 1, 0
+            ms, counter, token = self._ms, self._counter, self._token(task_list)
+        low = (0b10 << _LOW_BITS | counter & _LOW_MASK) << _TOKEN_BITS | token
+        high, low_text = f"{ms:012x}", f"{low:016x}"
+        return f"{high[:8]}-{high[8:]}-8{counter >> _LOW_BITS:03x}-{low_text[:4]}-{low_text[4:]}"
+
+    def _token(self, task_list: str) -> int:
+        token, drawn = self._tokens.pop(task_list, (0, IDS_PER_TOKEN))
+        if drawn >= IDS_PER_TOKEN:
+            token, drawn = secrets.randbits(_TOKEN_BITS), 0
+        self._tokens[task_list] = (token, drawn + 1)  # at the end: the most recently used
+        if len(self._tokens) > MAX_LISTS:
+            self._tokens.popitem(last=False)
+        return token
+
+    def after_fork(self) -> None:
+        """In a forked child: new tokens, and a lock that nobody holds."""
+        self._lock = threading.Lock()
+        self._tokens.clear()
+
+
+def segment(id: str) -> tuple[int, int] | None:
+    """The (slot, token) that a drawn id carries; None for an id of any other form."""
+    if len(id) != 36 or _DRAWN.fullmatch(id) is None:
+        return None
+    return int(id[:8] + id[9:13], 16) // SLOT_MS, int(id[26:], 16)
+
+
+_source = IdSource()
+new_id = _source.new
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_source.after_fork)
