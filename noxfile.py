@@ -1,0 +1,113 @@
+"""The project's commands; `nox -l` lists them.
+
+Each session runs on the Python that runs nox. `-P` chooses others: `nox -s tests -P 3.11 3.13`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"  # nox fetches packages, never interpreters
+nox.options.error_on_external_run = True
+nox.options.reuse_venv = "yes"  # environments are kept; what is to be installed is still looked at each time
+nox.options.sessions = ["tests", "lint", "types", "wheel"]
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+MIN_COVERAGE = 97  # percent of lines and branches, of a run of the whole suite
+
+
+def install_group(session: nox.Session, group: str, *packages: str) -> None:
+    """Install a dependency group of pyproject.toml, and the packages."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, group), *packages)
+
+
+def run_suite(session: nox.Session) -> None:
+    """Run pytest under coverage. The whole suite must reach MIN_COVERAGE; a selection in posargs needn't."""
+    data = Path(session.create_tmp()).resolve()
+    for old in data.glob(".coverage*"):
+        old.unlink()
+    env = {"COVERAGE_FILE": str(data / ".coverage")}  # absolute: tests start Pythons in other folders
+    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
+    minimum = 0 if session.posargs else MIN_COVERAGE
+    session.run("coverage", "report", f"--fail-under={minimum}", env=env)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The suite, with coverage. Arguments go to pytest."""
+    install_group(session, "tests", "-e", ".")
+    run_suite(session)
+
+
+@nox.session
+def tests_lowest(session: nox.Session) -> None:
+    """The suite, with the oldest dependencies that pyproject.toml allows."""
+    lowest = [requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]]
+    install_group(session, "tests", "-e", ".", *lowest)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def quickstart(session: nox.Session) -> None:
+    """Checksum real files, kill a worker on the way, lose nothing. `-- DIRECTORY` names other files."""
+    install_group(session, "quickstart", "-e", ".")
+    session.run("python", "examples/checksum_files.py", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff, and the rules on who imports whom. `-- --fix` mends what can be mended."""
+    install_group(session, "lint")
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": os.pathsep.join(["src", "backends"])})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict; pyright, also on whether everything public has a known type."""
+    install_group(session, "typing", "-e", ".")
+    session.run("mypy", *session.posargs)
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "atleastonce", "--ignoreexternal")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the sdist, from it the wheel, and try the wheel where the source tree cannot be imported."""
+    install_group(session, "wheel")
+    tmp = Path(session.create_tmp()).resolve()
+    dist = tmp / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist), str(ROOT), silent=True)
+    (built,) = dist.glob("*.whl")
+    session.install("--force-reinstall", str(built))
+    with session.chdir(tmp):
+        session.run("python", "-I", str(ROOT / "tests" / "wheel" / "check_wheel.py"), str(built))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, into docs/_build/html; any warning fails. Arguments are other Sphinx builders."""
+    install_group(session, "docs", "-e", ".")
+    for builder in session.posargs or ["html"]:
+        session.run(
+            *("python", "-m", "sphinx", "-T", "-W", "--keep-going", "-n", "-b", builder),
+            *("-d", "docs/_build/doctrees", "docs", f"docs/_build/{builder}"),
+        )
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Compare with raw SQLite and with other libraries. Arguments go to `python -m benchmarks`."""
+    install_group(session, "bench", "-e", ".")
+    session.run("python", "-m", "benchmarks", *session.posargs)
