@@ -43,7 +43,7 @@ def check_life(url: str) -> None:
     """A task is saved, found and completed in a store of that URL."""
     from atleastonce import Task, TaskStore  # after check_imports, which says more when this fails
 
-    class Greet(Task, tag=f"greet-{url.split(':')[0]}"):
+    class Greet(Task, tag=f"greet-{url.partition(':')[0]}"):
         name: str
 
         def execute(self) -> str:
@@ -66,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for url in ("memory://", f"sqlite:///{Path(folder).as_posix()}/wheel.db"):
             check_life(url)
-            print(f"{url.split(':')[0]}: saved, found, executed, completed")  # noqa: T201  # a script's output
+            print(f"{url.partition(':')[0]}: saved, found, executed, completed")  # noqa: T201  # a script's output
 
 
 if __name__ == "__main__":
