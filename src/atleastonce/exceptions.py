@@ -21,11 +21,19 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .batches import BatchFailure
+
 Outcome = Literal["not_applied", "unknown"]
 
 
 class AtLeastOnceError(Exception):
-    """The root of all errors of this library."""
+    """The root of all errors of this library.
+
+    Attributes:
+        batch: after `save_all` and `complete_all`, a `BatchFailure`: how many tasks were done and which were not.
+    """
+
+    batch: BatchFailure | None = None
 
 
 class InvalidTask(AtLeastOnceError, ValueError):

@@ -20,6 +20,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 from .clock import Clock, system_clock
 
@@ -87,6 +88,7 @@ def segment(id: str) -> tuple[int, int] | None:
 
 
 _source = IdSource()
-new_id = _source.new
+new_id: Callable[[str], str] = _source.new
+"""Draw an id for a task list, in this process's order."""
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_source.after_fork)

@@ -27,6 +27,7 @@ class StoreURL:
         hosts: (host, port or None) in the order given; empty where the URL has none.
         path: what follows the first ``/`` after the hosts, percent-decoded, without that slash.
         params: the parameters after ``?``, percent-decoded.
+        base: the directory that a relative path starts from; empty: the current one.
     """
 
     scheme: str
@@ -35,6 +36,7 @@ class StoreURL:
     hosts: tuple[tuple[str, int | None], ...] = ()
     path: str = ""
     params: Mapping[str, str] = attrs.field(factory=dict)
+    base: str = ""
 
     def __str__(self) -> str:
         user = "" if self.username is None else quote(self.username, safe="") + "@"
@@ -60,7 +62,7 @@ class StoreURL:
         return values
 
 
-def parse_url(text: str) -> StoreURL:
+def parse_url(text: str, *, base: str = "") -> StoreURL:
     """Take a store URL apart. Raises `ConfigurationError`, without the password in its message."""
     scheme, separator, rest = text.partition("://")
     if not separator or not scheme:
@@ -78,6 +80,7 @@ def parse_url(text: str) -> StoreURL:
         hosts=tuple(_parse_host(scheme, host) for host in hosts.split(",")) if hosts else (),
         path=unquote(path),
         params=_parse_query(scheme, query),
+        base=base,
     )
 
 

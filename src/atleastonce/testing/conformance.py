@@ -70,7 +70,7 @@ class BackendConformance(
     def test_random_sequences_of_calls(self, open_backend: OpenBackend) -> None:
         """The state machine: everything above, in orders that nobody thought of."""
         try:
-            from .machine import play  # here: hypothesis need only be there for this
+            from .machine import play  # noqa: PLC0415  # hypothesis need only be there for this
         except ModuleNotFoundError as error:
             raise ImportError("this test needs hypothesis: pip install hypothesis") from error
 

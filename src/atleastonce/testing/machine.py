@@ -31,8 +31,7 @@ _storage_numbers = count()
 lists = st.sampled_from(LISTS)
 keys = st.tuples(lists, st.sampled_from(IDS))
 objects = st.integers(0, OBJECTS - 1)
-contents = st.builds(
-    lambda type, data, run_at, meta: (type, data, run_at, meta),
+contents = st.tuples(  # type, data, run_at, meta
     st.sampled_from(["A", "a", "B@2"]),
     st.one_of(st.sampled_from([b"{}", b'{"a":1}', b"", b"\0"]), st.binary(max_size=20)),
     st.sampled_from([None, 0, 1_735_689_600_000_000]),
@@ -237,7 +236,7 @@ class BackendMachine(RuleBasedStateMachine):
         for one, version in zip(records, versions, strict=True):
             key = (one.task_list, one.id)
             there = self.stored.get(key)
-            floors = (one.saved_at, there and there.saved_at, self.given.get(id(backend)))
+            floors = (one.saved_at, there.saved_at if there else None, self.given.get(id(backend)))
             assert all(version > floor for floor in floors if floor is not None), "a version did not grow"
             self.given[id(backend)] = version
             self.versions.setdefault(key, []).append(version)
@@ -290,8 +289,15 @@ def play(
     steps: int,
 ) -> None:
     """Run the machine: `examples` sequences of at most `steps` calls, by the settings profile that is loaded."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
-        lambda: BackendMachine(open_backend, persistent=persistent, crash=crash, order=order),
+
+    class Machine(BackendMachine):
+        """With its arguments: Hypothesis makes it without any."""
+
+        def __init__(self) -> None:
+            super().__init__(open_backend, persistent=persistent, crash=crash, order=order)
+
+    run_state_machine_as_test(
+        Machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
 from atleastonce.clock import Clock
 from atleastonce.interface import DataInterface
 from atleastonce.record import NO_META, TaskRecord
-
 from atleastonce.testing.clock import TestClock
+
+T = TypeVar("T")
 
 OpenBackend = Callable[[Clock], DataInterface]
 """Opens a new backend object, with that clock, on the test's own storage."""
@@ -52,6 +55,10 @@ class Clauses:
 
     deadline_s: ClassVar[float] = 60.0
     """How long threads and child processes may take, in seconds, before a test calls them stuck."""
+
+    def in_threads(self, works: Sequence[Callable[[], T]]) -> list[T]:
+        """Run each in a thread of its own, all at once; what each returned. See `run_threads`."""
+        return run_threads(works, self.deadline_s)
 
     @pytest.fixture
     def open_backend(self) -> OpenBackend:
@@ -110,3 +117,30 @@ def save(backend: DataInterface, record: TaskRecord) -> int:
     """Store one record; its version."""
     (version,) = backend.store([record])
     return version
+
+
+def run_threads(works: Sequence[Callable[[], T]], deadline_s: float) -> list[T]:
+    """Run each in a thread of its own, all at once; what each returned.
+
+    Raises what one of them raised, and AssertionError when one is stuck: its thread is left behind, where an executor
+    would wait for it for ever.
+    """
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+
+    def run(n: int, work: Callable[[], T]) -> None:
+        try:
+            results[n] = work()
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is raised again below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + deadline_s
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+    if errors:
+        raise errors[0]
+    assert not any(thread.is_alive() for thread in threads), "a thread is stuck"
+    return [results[n] for n in range(len(works))]

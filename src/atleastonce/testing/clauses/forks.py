@@ -133,7 +133,7 @@ def fork_child(work: Callable[[], None]) -> int:
         return child
     try:
         work()
-    except BaseException:  # whatever it is, the child must not go on as a second pytest
+    except BaseException:  # noqa: BLE001  # whatever it is, the child must not go on as a second pytest
         traceback.print_exc()
         os._exit(1)
     os._exit(0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from functools import partial
 from itertools import islice
 
 from atleastonce.interface import DataInterface
@@ -18,11 +19,16 @@ class MovingClauses(Clauses):
         backend.store([record(f"{n:06}") for n in range(self.many_records)])
         half_read = [backend.all("list") for _ in range(20)]
         assert [next(records).task_list for records in half_read] == ["list"] * 20
-        for one in (backend, handles.open()):
-            save(one, record("later", task_list="list"))
-            one.delete([TaskKey("list", "later")])
-            assert one.count("list") == self.many_records
-        backend.close()
+
+        def write(one: DataInterface, id: str) -> None:
+            save(one, record(id))
+            assert one.find("list", id) is not None
+            one.delete([TaskKey("list", id)])
+
+        # In another thread: a lock that the reader holds may let its own thread in.
+        self.in_threads([partial(write, backend, "later"), partial(write, handles.open(), "later still")])
+        assert backend.count("list") == self.many_records
+        self.in_threads([backend.close])
         assert handles.open().find("list", "later") is None
         del half_read
 
@@ -38,8 +44,7 @@ class MovingClauses(Clauses):
         backend.store([record(id) for id in ids])
         records = backend.all("list")
         first = [r.id for r in islice(records, 10)]
-        with ThreadPoolExecutor(1) as pool:
-            rest = pool.submit(lambda: [r.id for r in records]).result(self.deadline_s)
+        (rest,) = self.in_threads([lambda: [r.id for r in records]])
         assert first + rest == ids
 
     def test_each_may_be_removed_as_it_is_read(self, backend: DataInterface) -> None:
@@ -93,27 +98,29 @@ class MovingClauses(Clauses):
         count = self.many_records // 2
         staying = {f"{n:06}-stay" for n in range(count)}
         backend.store([record(id) for id in staying])
-        stop = False
+        readers_left = 3
 
-        def churn(one: DataInterface, name: str) -> int:
+        def churn(one: DataInterface, name: str) -> None:
             rounds = 0
-            while not stop:
+            while readers_left:
                 ids = [f"{(rounds * 7 + n * 31) % count:06}-{name}" for n in range(10)]
                 versions = one.store([record(id) for id in ids])
                 one.delete([TaskKey("list", id, v) for id, v in zip(ids, versions, strict=True)])
                 rounds += 1
-            return rounds
 
-        def read(one: DataInterface) -> list[set[str]]:
-            return [{r.id for r in one.all("list") if r.id in staying} for _ in range(3)]
-
-        with ThreadPoolExecutor(6) as pool:
-            churns = [pool.submit(churn, one, f"{n}") for n, one in enumerate([backend, backend, handles.open()])]
-            reads = [pool.submit(read, one) for one in (backend, backend, handles.open())]
+        def read(one: DataInterface) -> None:
+            nonlocal readers_left
             try:
-                passes = [seen for future in reads for seen in future.result(self.deadline_s)]
+                for _ in range(3):
+                    missed = staying - {r.id for r in one.all("list")}
+                    assert not missed
             finally:
-                stop = True
-            assert all(future.result(self.deadline_s) > 0 for future in churns)
-        assert [len(staying - seen) for seen in passes] == [0] * 9
+                with lock:
+                    readers_left -= 1
+
+        lock = threading.Lock()
+        backends = [backend, backend, handles.open()]
+        self.in_threads(
+            [partial(churn, one, f"{n}") for n, one in enumerate(backends)] + [partial(read, one) for one in backends]
+        )
         assert backend.count("list") == count

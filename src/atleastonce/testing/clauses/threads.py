@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
 
 from atleastonce.interface import DataInterface
-from atleastonce.record import TaskKey
+from atleastonce.record import TaskKey, TaskRecord
 
 from .base import Clauses, Handles, record, save
 
 THREADS = 8
-T = TypeVar("T")
 
 
 class ThreadClauses(Clauses):
     """Every method may be called from any thread."""
-
-    def run_threads(self, work: Callable[[int], T]) -> list[T]:
-        """`work(n)` in as many threads at once; what each returned."""
-        with ThreadPoolExecutor(THREADS) as pool:
-            futures = [pool.submit(work, n) for n in range(THREADS)]
-            return [future.result(self.deadline_s) for future in futures]
 
     def test_threads_lose_nothing(self, handles: Handles, backend: DataInterface) -> None:
         backends = [backend, handles.open()]
@@ -41,7 +32,7 @@ class ThreadClauses(Clauses):
                     left[id] = version
             return left, given
 
-        results = self.run_threads(work)
+        results = self.in_threads([partial(work, n) for n in range(THREADS)])
         left = {id: version for part, _ in results for id, version in part.items()}
         assert {r.id: r.saved_at for r in backend.all("list")} == left
         assert backend.count("list") == THREADS * 20
@@ -57,7 +48,7 @@ class ThreadClauses(Clauses):
                 keys = [TaskKey("list", id, v) for id, v in zip(ids, versions, strict=True)]
                 backend.delete(keys[:10])
 
-        self.run_threads(work)
+        self.in_threads([partial(work, n) for n in range(THREADS)])
         assert {r.id for r in backend.all("list")} == {
             f"{n}-{i}-{k}" for n in range(THREADS) for i in range(10) for k in range(10, 20)
         }
@@ -69,7 +60,7 @@ class ThreadClauses(Clauses):
             data = [b"%d-%d" % (n, i) for i in range(25)]
             return [(save(backends[n % 2], record("a", data=d)), d) for d in data]
 
-        given = [pair for pairs in self.run_threads(work) for pair in pairs]
+        given = [pair for pairs in self.in_threads([partial(work, n) for n in range(THREADS)]) for pair in pairs]
         version, data = max(given)
         assert len({v for v, _ in given}) == len(given), "two saves of one key were given one version"
         assert backend.find("list", "a") == record("a", data=data, saved_at=version)
@@ -79,13 +70,16 @@ class ThreadClauses(Clauses):
         """Deletes of what was saved before race the next save; the newest save stays, whoever comes first."""
         other = handles.open()
         version = save(backend, record("a"))
-        with ThreadPoolExecutor(2) as pool:
-            for n in range(200):
-                late = pool.submit(other.delete, [TaskKey("list", "a", version)])
-                version = pool.submit(save, backend, record("a", data=b"%d" % n)).result(self.deadline_s)
-                late.result(self.deadline_s)
-                found = backend.find("list", "a")
-                assert found == record("a", data=b"%d" % n, saved_at=version)
+        for n in range(200):
+            newest = record("a", data=b"%d" % n)
+            late = partial(other.delete, [TaskKey("list", "a", version)])
+            self.in_threads([partial(save_only, backend, newest), late])
+            found = backend.find("list", "a")
+            assert found is not None, "a late delete removed a newer save"
+            assert found.data == newest.data
+            assert found.saved_at is not None
+            assert found.saved_at > version
+            version = found.saved_at
 
     def test_everyone_who_saves_and_completes_leaves_nothing(self, backend: DataInterface) -> None:
         def work(n: int) -> None:
@@ -93,7 +87,7 @@ class ThreadClauses(Clauses):
                 version = save(backend, record("a", data=b"%d" % n))
                 backend.delete([TaskKey("list", "a", version)])
 
-        self.run_threads(work)
+        self.in_threads([partial(work, n) for n in range(THREADS)])
         assert backend.find("list", "a") is None
         assert list(backend.all("list")) == []
 
@@ -101,6 +95,11 @@ class ThreadClauses(Clauses):
         backend = handles.open()
         backend.setup()
         backend.close()  # so that each thread may find it not opened yet
-        versions = self.run_threads(lambda n: save(backend, record(f"{n}")))
+        versions = self.in_threads([partial(save, backend, record(f"{n}")) for n in range(THREADS)])
         assert len(set(versions)) == THREADS
         assert backend.count("list") == THREADS
+
+
+def save_only(backend: DataInterface, record: TaskRecord) -> None:
+    """Store one record."""
+    backend.store([record])

@@ -10,9 +10,9 @@ import pytest
 from atleastonce.exceptions import InvalidTask
 from atleastonce.interface import DataInterface
 from atleastonce.record import TaskKey
+from atleastonce.testing.clock import TestClock
 from atleastonce.versions import VERSION_LIMIT
 
-from atleastonce.testing.clock import TestClock
 from .base import Clauses, Handles, record, save
 
 

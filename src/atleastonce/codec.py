@@ -1,0 +1,144 @@
+"""Tasks to records and hashes, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .converter.plain import INT_MAX, check_loaded, check_plain, check_str, copy_plain, dumps, loads
+from .exceptions import InvalidTask, UnknownTaskType
+from .keys import check_id, check_task_list, check_type
+from .record import NO_META, TaskRecord
+from .registry import registry
+from .task_class import plan_of
+from .versions import VERSION_LIMIT
+
+
+def record_of(task: Any) -> TaskRecord:
+    """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
+    cls = type(task)
+    data = dumps(plan_of(cls).data_of(task))
+    return TaskRecord(
+        task.task_list, task.id, cls._type, data, task._saved_at, 0, None, task._run_at, task._meta
+    )
+
+
+def task_of(record: TaskRecord) -> Any:
+    """The task that a record holds, its delivery set.
+
+    Raises `InvalidTask` for a record that cannot be read, `UnknownTaskType` for a type of no class here or a newer version.
+    """
+    if record.problem is not None:
+        raise InvalidTask(f"the stored record cannot be read: {record.problem}")
+    if not (record.id.isascii() and record.task_list.isascii()):
+        check_id(record.id)
+        check_task_list(record.task_list)
+    cls, version = registry.find(record.type)
+    data = loads(record.data)
+    if type(data) is not dict:
+        raise InvalidTask(f"data is a JSON {_kind(data)}, not an object")
+    if version < cls._version_number:
+        check_loaded(data, record.data)
+        task = _upcast(cls, record.task_list, record.id, data, version)
+    else:
+        task = plan_of(cls).make(record.task_list, record.id, data, record.data)
+    state = task.__dict__
+    state["_saved_at"] = record.saved_at
+    if record.attempts:
+        state["_attempts"] = record.attempts
+        state["_last_error"] = record.last_error
+    if record.run_at is not None:
+        state["_run_at"] = record.run_at
+    if record.meta:
+        state["_meta"] = record.meta
+    return task
+
+
+def hash_of(task: Any) -> dict[str, Any]:
+    """The wire form of a task; shares nothing with it. Raises `InvalidTask`."""
+    cls = type(task)
+    task_hash = {
+        "task_list": task.task_list,
+        "id": task.id,
+        "type": cls._type,
+        "data": copy_plain(plan_of(cls).data_of(task)),
+    }
+    if task._saved_at is not None:
+        task_hash["saved_at"] = task._saved_at
+    if task._run_at is not None:
+        task_hash["run_at"] = task._run_at
+    if task._meta:
+        task_hash["meta"] = dict(task._meta)
+    return task_hash
+
+
+def task_from_hash(task_hash: Any, cls: Any = None) -> Any:
+    """The task of a hash: of `cls`, or of the class that its type names. Shares nothing with the hash.
+
+    Raises `InvalidTask` and `UnknownTaskType` as `Task.from_hash` does.
+    """
+    if not isinstance(task_hash, Mapping):
+        raise InvalidTask(f"a task's hash must be a dict, not {type(task_hash).__name__}")
+    for key in ("task_list", "id", "type", "data"):
+        if key not in task_hash:
+            raise InvalidTask(f"the hash has no {key!r}")
+    task_list, id, written, data = (task_hash[key] for key in ("task_list", "id", "type", "data"))
+    check_task_list(task_list)
+    check_id(id)
+    check_type(written)
+    if type(data) is not dict:
+        raise InvalidTask(f"data must be a dict, not {type(data).__name__}")
+    check_plain(data)
+    data = copy_plain(data)
+    saved_at, run_at = _optional_int(task_hash, "saved_at", VERSION_LIMIT - 1), _optional_int(task_hash, "run_at", INT_MAX)
+    meta = _meta(task_hash.get("meta"))
+    found, version = registry.find(written) if cls is None else (cls, cls._version_number)
+    if version < found._version_number:
+        task = _upcast(found, task_list, id, data, version)
+    else:
+        task = plan_of(found).make(task_list, id, data)
+    for name, value in (("_saved_at", saved_at), ("_run_at", run_at), ("_meta", meta or None)):
+        if value is not None:
+            task.__dict__[name] = value
+    return task
+
+
+def task_of_class(cls: Any, task_hash: dict[str, Any]) -> Any:
+    """What a pickled task becomes: its class came by reference, so no look-up by type is needed."""
+    return task_from_hash(task_hash, cls)
+
+
+def _upcast(cls: Any, task_list: str, id: str, data: dict[str, Any], version: int) -> Any:
+    try:
+        newer = cls.upcast(data, version)
+    except (InvalidTask, UnknownTaskType):
+        raise
+    except Exception as error:  # the application's code: any error of its own, which may quote values
+        raise InvalidTask(f"{cls.__name__}.upcast raised {type(error).__name__} for version {version}") from None
+    if type(newer) is not dict:
+        raise InvalidTask(f"{cls.__name__}.upcast must return a dict, not {type(newer).__name__}")
+    check_plain(newer)
+    return plan_of(cls).make(task_list, id, copy_plain(newer))
+
+
+def _optional_int(task_hash: Mapping[str, Any], key: str, biggest: int) -> int | None:
+    value = task_hash.get(key)
+    if value is None:
+        return None
+    if type(value) is not int or not 0 <= value <= biggest:
+        raise InvalidTask(f"{key} must be an int of microseconds from 0 to {biggest:,}")
+    return value
+
+
+def _meta(value: Any) -> Mapping[str, str]:
+    if value is None:
+        return NO_META
+    if type(value) is not dict or not all(type(k) is str and type(v) is str for k, v in value.items()):
+        raise InvalidTask("meta must be a dict of str to str")
+    for text in (*value.keys(), *value.values()):
+        check_str(text)
+    return dict(value)
+
+
+def _kind(value: Any) -> str:
+    return {list: "array", str: "string", type(None): "null", bool: "boolean"}.get(type(value), "number")

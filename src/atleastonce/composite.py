@@ -1,0 +1,66 @@
+"""`CompositeTask`: a task that executes and completes the tasks of another list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .exceptions import InvalidTask
+from .execution import execute
+from .keys import check_task_list
+from .task import Task
+
+
+class ChildrenFailed(ExceptionGroup[Exception]):
+    """Some children of a composite failed; they are still pending.
+
+    Attributes:
+        results: what those that succeeded returned, in their order.
+    """
+
+    results: list[Any]
+
+    def __new__(cls, message: str, errors: Sequence[Exception], results: Sequence[Any] = ()) -> ChildrenFailed:
+        """`errors` must not be empty."""
+        group = super().__new__(cls, message, errors)
+        group.results = list(results)
+        return group
+
+    def derive(self, excs: Sequence[Exception]) -> ChildrenFailed:  # type: ignore[override]  # narrower than the base's
+        """A part of the group, as ``except*`` makes one; it keeps the results."""
+        return ChildrenFailed(self.message, excs, self.results)
+
+
+class CompositeTask(Task):
+    """Executes and completes every task of `child_task_list`, in one pass.
+
+    The children are read from the store that this task is bound to, else from the default one.
+    """
+
+    child_task_list: str
+
+    def __attrs_post_init__(self) -> None:
+        check_task_list(self.child_task_list)
+        if self.child_task_list == self.task_list:
+            raise InvalidTask(f"a composite's child_task_list must not be its own list, {self.task_list!r}")
+
+    def execute(self, *args: Any, **options: Any) -> list[Any]:
+        """Execute each child with the same options and complete it; the results, in the order of `TaskStore.all`.
+
+        A child that fails stays pending and stops no other. Raises `ChildrenFailed` (an ExceptionGroup) at the end with
+        all that was raised, and with what succeeded in its ``results``.
+        """
+        store = self._bound_store()
+        results: list[Any] = []
+        errors: list[Exception] = []
+        for child in store.all(self.child_task_list):
+            try:
+                result = execute(child, *args, **options)
+                store.complete(child)
+            except Exception as error:  # noqa: BLE001 - a child may raise anything; it is raised again at the end
+                errors.append(error)
+            else:
+                results.append(result)
+        if errors:
+            raise ChildrenFailed(f"{len(errors)} of {len(errors) + len(results)} children failed", errors, results)
+        return results

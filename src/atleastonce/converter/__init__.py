@@ -1,0 +1,1 @@
+"""Tasks out to plain JSON and in again: strict, with a permanent wire form for every type."""

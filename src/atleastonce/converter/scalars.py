@@ -1,0 +1,189 @@
+"""Wire forms of single values. Nothing is coerced: each pair checks exactly, on the way out and on the way in.
+
+Permanent: a form listed here is never changed, since tasks of every earlier release must stay readable.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+from uuid import UUID
+
+from ..exceptions import InvalidTask
+from .plain import check_float, check_int, check_plain, check_str
+
+Encode = Callable[[Any], Any]
+Decode = Callable[..., Any]
+"""Takes the wire value; cattrs adds the type, which is not needed."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def wrong(expected: str, value: Any) -> NoReturn:
+    """Raise `InvalidTask`: names the kinds, never the value."""
+    raise InvalidTask(f"must be {expected}, not {type(value).__name__}")
+
+
+def _str(value: Any, _: Any = None) -> str:
+    if type(value) is not str:
+        wrong("str", value)
+    check_str(value)
+    return value
+
+
+def _int(value: Any, _: Any = None) -> int:
+    if type(value) is not int:
+        wrong("int", value)
+    check_int(value)
+    return value
+
+
+def _bool(value: Any, _: Any = None) -> bool:
+    if type(value) is not bool:
+        wrong("bool", value)
+    return value
+
+
+def _none(value: Any, _: Any = None) -> None:
+    if value is not None:
+        wrong("None", value)
+
+
+def _any(value: Any) -> Any:
+    check_plain(value)
+    return value
+
+
+def _encode_float(value: Any) -> float:
+    if type(value) is not float:
+        wrong("float", value)
+    check_float(value)
+    return value
+
+
+def _decode_float(value: Any, _: Any = None) -> float:
+    if type(value) is int:  # other JSON writers drop the fraction of 5.0
+        return float(value)
+    return _encode_float(value)
+
+
+def _encode_datetime(value: Any) -> str:
+    if type(value) is not datetime:
+        wrong("datetime", value)
+    if value.utcoffset() is None:
+        raise InvalidTask("must be an aware datetime: a naive one means another moment on another machine")
+    return value.isoformat()
+
+
+def _decode_datetime(value: Any, _: Any = None) -> datetime:
+    moment: datetime = _parse(datetime.fromisoformat, value, "datetime")
+    if moment.utcoffset() is None:
+        raise InvalidTask("must be a datetime with its offset from UTC")
+    return moment
+
+
+def _encode_date(value: Any) -> str:
+    if type(value) is not date:
+        wrong("date", value)
+    return value.isoformat()
+
+
+def _encode_time(value: Any) -> str:
+    if type(value) is not time:
+        wrong("time", value)
+    if value.tzinfo is not None and value.utcoffset() is None:
+        raise InvalidTask("must be a time without a zone, or with a fixed offset: its zone has none without a date")
+    return value.isoformat()
+
+
+def _encode_timedelta(value: Any) -> int:
+    if type(value) is not timedelta:
+        wrong("timedelta", value)
+    microseconds = value // _MICROSECOND
+    check_int(microseconds)
+    return microseconds
+
+
+def _decode_timedelta(value: Any, _: Any = None) -> timedelta:
+    return timedelta(microseconds=_int(value))
+
+
+def _encode_uuid(value: Any) -> str:
+    if type(value) is not UUID:
+        wrong("UUID", value)
+    return str(value)
+
+
+def _decode_uuid(value: Any, _: Any = None) -> UUID:
+    if type(value) is not str or not _UUID.fullmatch(value.lower()):
+        wrong("a UUID's text", value)
+    return UUID(value)
+
+
+def _encode_decimal(value: Any) -> str:
+    if type(value) is not Decimal:
+        wrong("Decimal", value)
+    if not value.is_finite():
+        raise InvalidTask("must be a finite Decimal")
+    return str(value)
+
+
+def _decode_decimal(value: Any, _: Any = None) -> Decimal:
+    if type(value) is not str or not _DECIMAL.fullmatch(value):
+        wrong("a Decimal's text", value)
+    try:
+        return Decimal(value)
+    except InvalidOperation:  # an exponent beyond what Decimal can hold
+        raise InvalidTask("must be a Decimal's text with an exponent that Decimal can hold") from None
+
+
+def _encode_bytes(value: Any) -> str:
+    if type(value) is not bytes:
+        wrong("bytes", value)
+    return base64.b64encode(value).decode()
+
+
+def _decode_bytes(value: Any, _: Any = None) -> bytes:
+    if type(value) is not str:
+        wrong("base64 text", value)
+    try:
+        content = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidTask("must be standard base64 with padding") from None
+    if base64.b64encode(content).decode() != value:
+        raise InvalidTask("must be standard base64 with padding, its unused bits zero")
+    return content
+
+
+def _parse(parser: Callable[[str], Any], value: Any, what: str) -> Any:
+    if type(value) is not str:
+        wrong(f"a {what}'s text", value)
+    try:
+        return parser(value)
+    except ValueError:
+        raise InvalidTask(f"is no {what} in ISO 8601 form") from None
+
+
+SCALARS: dict[Any, tuple[Encode, Decode]] = {
+    str: (_str, _str),
+    int: (_int, _int),
+    bool: (_bool, _bool),
+    float: (_encode_float, _decode_float),
+    type(None): (_none, _none),
+    Any: (_any, lambda value, _=None: value),  # checked as a whole when loaded, see `plain.check_loaded`
+    datetime: (_encode_datetime, _decode_datetime),
+    date: (_encode_date, lambda value, _=None: _parse(date.fromisoformat, value, "date")),
+    time: (_encode_time, lambda value, _=None: _parse(time.fromisoformat, value, "time")),
+    timedelta: (_encode_timedelta, _decode_timedelta),
+    UUID: (_encode_uuid, _decode_uuid),
+    Decimal: (_encode_decimal, _decode_decimal),
+    bytes: (_encode_bytes, _decode_bytes),
+}
+"""Type -> (to the wire, from the wire)."""

@@ -1,0 +1,1 @@
+"""The life of a task in three verbs: dispatch, perform, redrive."""

@@ -1,0 +1,92 @@
+"""`dispatch`: save tasks, then hand them over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from ..defaults import default_store
+from ..exceptions import HandoverFailed
+from ..store import TaskStore
+from ..task import Task
+from .handover import Broken, OnResult, To, make_handover
+from .report import RunReport, Tally
+from .stopping import noting
+
+BATCH_TASKS = 1_000
+BATCH_S = 0.05
+"""A batch is saved when it has so many tasks, or when the last save began so long ago: a slow generator's at once."""
+
+
+def dispatch(
+    tasks: Iterable[Task], to: To, *, store: TaskStore | None = None, on_result: OnResult | None = None
+) -> RunReport:
+    """Save every task, in batches, and hand each over once its save returned.
+
+    Args:
+        tasks: any iterable; taken as it is handed over, with at most 1,000 tasks in between.
+        to: a `concurrent.futures.Executor` (at most 1,000 tasks in flight; waits for all of them), or a callable that takes
+            the hash, such as a broker's send.
+        store: where to save; the default store if None.
+        on_result: called with each task and its result, in this thread, for tasks that an executor completed.
+
+    A task that fails is counted and stays pending; `redrive` takes it up. Ctrl-C, or an error of `tasks` or `on_result`, goes
+    through once running tasks are done, with a note of what is left; what was generated until then is saved.
+
+    Raises:
+        HandoverFailed: the pool or broker broke, or refused ten tasks in a row. The rest of the tasks was saved
+            all the same; ``.report`` has the counts, the cause what it raised.
+        InvalidTask, StoreError: a save failed; see ``.batch``.
+        ConfigurationError: `to` cannot be used, or not with this store.
+    """
+    bound = default_store() if store is None else store
+    tally = Tally()
+    handover = make_handover(to, bound, tally, on_result)
+    broken: Broken | None = None
+    with noting(tally, handover):
+        for batch in _saved(tasks, bound, tally):
+            for task in batch if broken is None else ():
+                try:
+                    handover.hand(task)
+                except Broken as error:
+                    broken = error
+                    break
+        try:
+            handover.finish()
+        except Broken as error:
+            broken = broken or error
+    if broken is not None:
+        report = tally.report()
+        raise HandoverFailed(
+            f"handing over stopped: {broken}; {report.saved:,} tasks were saved and {report.handed:,} handed over, "
+            f"{report.left:,} are pending: redrive them",
+            report=report,
+        ) from broken.__cause__
+    return tally.report()
+
+
+def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[list[Task]]:
+    batch: list[Task] = []
+    last_save = float("-inf")
+
+    def save() -> list[Task]:
+        nonlocal batch, last_save
+        last_save = time.monotonic()
+        saved, batch = batch, []
+        store.save_all(saved)
+        tally.saved += len(saved)
+        tally.seen += len(saved)
+        return saved
+
+    try:
+        for task in tasks:
+            batch.append(task)
+            if len(batch) >= BATCH_TASKS or time.monotonic() - last_save >= BATCH_S:
+                yield save()
+    except GeneratorExit:
+        raise
+    except BaseException:
+        save()  # what was generated is kept, whatever stopped the rest
+        raise
+    if batch:
+        yield save()

@@ -1,0 +1,306 @@
+"""`TaskStore`: typed tasks in and out of one storage backend."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from . import codec
+from .backends import open_backend
+from .batches import note_failure
+from .clock import Clock, system_clock
+from .config import configured_url, explicit_url
+from .delivery import to_microseconds
+from .exceptions import ConfigurationError, InvalidTask, UnknownTaskType
+from .interface import Capabilities, DataInterface
+from .keys import check_id, check_task_list
+from .record import TaskKey, TaskRecord
+from .task import Task
+from .unreadable import UnreadableTask, unreadable
+from .urls import parse_url
+
+T = TypeVar("T", bound=Task)
+Progress = Callable[[int], object]
+"""Called with the number of tasks done so far."""
+
+BATCH_RECORDS = 10_000
+BATCH_BYTES = 8 * 1024 * 1024
+"""`save_all` holds no more than these at once; one write transaction of SQLite each."""
+
+FUTURE_US = 5 * 60 * 1_000_000
+"""A version this far ahead of the clock was not given by a sound one: complete looks before it removes."""
+
+log = logging.getLogger("atleastonce")
+
+
+class TaskStore:
+    """Tasks in one storage.
+
+    Args:
+        target: a store URL (``sqlite:///tasks.db``, ``memory://``, ...), a `DataInterface`, or None: as configured.
+        clock: gives microseconds since 1970; for tests.
+
+    Nothing is opened before the first use. Thread-safe, and safe after fork. Pickles as its URL without the password. A context
+    manager that closes at the end. Every method raises a `StoreError` when the storage fails.
+
+    Raises `ConfigurationError` for a URL or configuration that cannot work.
+    """
+
+    def __init__(self, target: str | DataInterface | None = None, *, clock: Clock = system_clock) -> None:
+        self._clock = clock
+        self._had_password = False
+        if isinstance(target, str) or target is None:
+            url = configured_url() if target is None else parse_url(target)
+            self._had_password = url.password is not None
+            self._backend = open_backend(url, clock=clock)
+        elif isinstance(target, DataInterface):
+            self._backend = target
+        else:
+            raise ConfigurationError(f"a TaskStore is made from a URL or a DataInterface, not from {type(target).__name__}")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend can do."""
+        return self._backend.capabilities
+
+    def save(self, task: Task) -> None:
+        """Insert or replace the task under its list and id, as a new version without attempts; durable on return.
+
+        Raises `InvalidTask` before anything is written.
+        """
+        record = self._record(task)
+        (version,) = self._backend.store((record,))
+        _mark_saved(task, self, version)
+
+    def save_all(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> int:
+        """Save every task of an iterable, in batches of a bounded size; returns how many.
+
+        On a failure the error's ``.batch`` (and its note) says how many were saved and which were not.
+        """
+        return self._in_batches(tasks, "saved", self._record, self._save_batch, progress)
+
+    def find(self, task_list: str, id: str, cls: type[T] = Task) -> T | None:  # type: ignore[assignment]  # as in `all`
+        """The stored task with that key, or None; with `cls`, only one of that class.
+
+        A record that cannot be read is an `UnreadableTask`; with a subclass as `cls` the reason is raised if it is of that type.
+        """
+        check_task_list(task_list)
+        check_id(id)
+        record = self._backend.find(task_list, id)
+        if record is None:
+            return None
+        task = self._task(record)
+        if isinstance(task, cls):
+            return task
+        if isinstance(task, UnreadableTask) and _is_of(record, cls):
+            raise task.reason
+        return None
+
+    def all(
+        self,
+        task_list: str,
+        older_than: timedelta | None = None,
+        cls: type[T] = Task,  # type: ignore[assignment]  # the default is of every T that is not given
+    ) -> Iterator[T]:
+        """The list's tasks, lazily and in id order; with `cls`, only those of that class.
+
+        May be read while others save and complete: a task that is there throughout is never left out. A record that
+        cannot be read is an `UnreadableTask`; with a subclass as `cls` those of its type are logged and left out.
+
+        Args:
+            task_list: the list.
+            older_than: only tasks saved at least so long ago.
+            cls: a task class.
+        """
+        check_task_list(task_list)
+        return self._iterate(task_list, self._saved_before(older_than), cls)
+
+    def complete(self, task: Task) -> None:
+        """Remove the version of the task that this object has; one saved anew since stays. May be repeated.
+
+        A task that never saw the store removes what is stored under its key.
+        """
+        key = self._key(task)
+        if key is not None:
+            self._backend.delete((key,))
+
+    def complete_all(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> int:
+        """Complete every task of an iterable, in batches of a bounded size; returns how many.
+
+        On a failure the error's ``.batch`` (and its note) says how many were completed and which were not.
+        """
+        return self._in_batches(tasks, "completed", self._key, self._complete_batch, progress)
+
+    def count(self, task_list: str) -> int:
+        """How many tasks the list has, unreadable ones included."""
+        check_task_list(task_list)
+        return self._backend.count(task_list)
+
+    def task_lists(self) -> Iterator[str]:
+        """The names of the lists that have tasks."""
+        return self._backend.task_lists()
+
+    def setup(self, *, dry_run: bool = False) -> list[str]:
+        """Create or migrate the schema; may be repeated. Returns the statements, only those with `dry_run`."""
+        return self._backend.setup(dry_run=dry_run)
+
+    def close(self) -> None:
+        """Give back connections. May be repeated; a later use opens anew."""
+        self._backend.close()
+
+    def _in_batches(
+        self,
+        tasks: Iterable[Task],
+        verb: str,
+        convert: Callable[[Task], Any],
+        write: Callable[[list[Task], list[Any]], None],
+        progress: Progress | None,
+    ) -> int:
+        done, size = 0, 0
+        batch: list[Task] = []
+        converted: list[Any] = []
+
+        def flush() -> None:
+            nonlocal done, size
+            write(batch, converted)
+            done += len(batch)
+            size = 0
+            batch.clear()
+            converted.clear()
+            if progress is not None:
+                progress(done)
+
+        try:
+            for task in tasks:
+                batch.append(task)
+                item = convert(task)
+                converted.append(item)
+                if isinstance(item, TaskRecord):
+                    size += len(item.data)
+                if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                    flush()
+            if batch:
+                flush()
+        except BaseException as error:
+            note_failure(error, verb, done, [TaskKey(t.task_list, t.id) for t in batch if isinstance(t, Task)])
+            raise
+        return done
+
+    def _save_batch(self, batch: list[Task], records: list[TaskRecord]) -> None:
+        versions = self._backend.store(records)
+        for task, version in zip(batch, versions, strict=True):
+            _mark_saved(task, self, version)
+
+    def _complete_batch(self, batch: list[Task], keys: list[TaskKey | None]) -> None:
+        self._backend.delete([key for key in keys if key is not None])
+
+    def _record(self, task: Task) -> TaskRecord:
+        if isinstance(task, UnreadableTask):
+            record = task.record_to_save()
+        elif isinstance(task, Task):
+            record = codec.record_of(task)
+        else:
+            raise InvalidTask(f"only tasks can be saved, not {type(task).__name__}")
+        limit = self._backend.capabilities.max_data_bytes
+        if len(record.data) > limit:
+            raise InvalidTask(
+                f"the data of {task!r} is {len(record.data):,} bytes long; "
+                f"{self._backend.capabilities.name} takes at most {limit:,}: store the bulk elsewhere and keep its name here"
+            )
+        return record
+
+    def _key(self, task: Task) -> TaskKey | None:
+        if not isinstance(task, Task):
+            raise InvalidTask(f"only tasks can be completed, not {type(task).__name__}")
+        version = task._saved_at
+        if version is not None and version > self._clock() + FUTURE_US:
+            stored = self._backend.find(task.task_list, task.id)
+            if stored is None or stored.saved_at != version:
+                return None
+        return TaskKey(task.task_list, task.id, version)
+
+    def _iterate(self, task_list: str, saved_before: int | None, cls: type[T]) -> Iterator[T]:
+        read = self._task
+        everything = cls is Task
+        for record in self._backend.all(task_list, saved_before=saved_before):
+            task = read(record)
+            if everything or isinstance(task, cls):
+                yield cast(T, task)
+            elif isinstance(task, UnreadableTask) and _is_of(record, cls):
+                log.error("left out of all(%r): %r: %s", task_list, task, task.reason)
+
+    def _task(self, record: TaskRecord) -> Task:
+        try:
+            task = codec.task_of(record)
+        except (InvalidTask, UnknownTaskType) as reason:
+            task = unreadable(record, reason)
+        task.__dict__["_store"] = self
+        return cast(Task, task)
+
+    def _saved_before(self, older_than: timedelta | None) -> int | None:
+        if older_than is None:
+            return None
+        if not isinstance(older_than, timedelta) or older_than < timedelta(0):
+            raise InvalidTask("older_than must be a timedelta that is not negative")
+        return max(0, self._clock() - to_microseconds(older_than))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        capabilities = self._backend.capabilities
+        return f"<TaskStore {capabilities.url or capabilities.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        url = self._backend.capabilities.url
+        if url is None:
+            raise ConfigurationError(
+                f"the {self._backend.capabilities.name} store is private to this process: "
+                "tasks for another process need a store with a URL that both can open, such as sqlite:///tasks.db"
+            )
+        return reopen, (url, self._had_password)
+
+
+_reopened: dict[str, TaskStore] = {}
+
+
+def reopen(url: str, had_password: bool) -> TaskStore:
+    """What a pickled store becomes: one store per URL and process, its password from the configuration here.
+
+    Raises `ConfigurationError` where that has none for this URL.
+    """
+    store = _reopened.get(url)
+    if store is None:
+        if had_password:
+            configured = explicit_url()
+            if configured is None or configured.password is None or str(configured) != url:
+                raise ConfigurationError(
+                    f"the store {url} needs its password, which is never sent along: "
+                    "configure the same URL, password included, in the worker (ATLEASTONCE_URL)"
+                )
+            store = TaskStore()
+        else:
+            store = TaskStore(url)
+        store = _reopened.setdefault(url, store)
+    return store
+
+
+def _mark_saved(task: Task, store: TaskStore, version: int) -> None:
+    state = task.__dict__
+    state["_saved_at"] = version
+    state["_store"] = store
+    if "_attempts" in state:
+        state["_attempts"], state["_last_error"] = 0, None
+
+
+def _is_of(record: TaskRecord, cls: type[Task]) -> bool:
+    """Whether a record that cannot be read is of the class's own type, of any version."""
+    return cls is not Task and record.type.partition("@")[0] in cls._tags
