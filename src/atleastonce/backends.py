@@ -44,17 +44,21 @@ def load_backend(scheme: str) -> Backend:
     except AttributeError:
         raise ConfigurationError(f"the backend {scheme!r}: {module} has no {attribute!r}") from None
     if not hasattr(backend, "from_url"):
-        raise ConfigurationError(f"the backend {scheme!r}: {target} has no from_url; see the docs, write your own backend")
+        raise ConfigurationError(
+            f"the backend {scheme!r}: {target} has no from_url; see the docs, write your own backend"
+        )
     return cast(Backend, backend)
 
 
 def _entry_point(scheme: str) -> str:
-    from importlib.metadata import entry_points  # slow to import, and rarely needed
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and rarely needed
 
     installed = entry_points(group=GROUP)
     found = {point.value for point in installed if point.name == scheme}  # a set: one package may be seen twice
     if len(found) > 1:
-        raise ConfigurationError(f"two backends claim the URL scheme {scheme!r}: {', '.join(sorted(found))}; uninstall one")
+        raise ConfigurationError(
+            f"two backends claim the URL scheme {scheme!r}: {', '.join(sorted(found))}; uninstall one"
+        )
     if not found:
         known = ", ".join(sorted(_BUILT_IN.keys() | {point.name for point in installed}))
         raise ConfigurationError(f"no backend for the URL scheme {scheme!r}; installed: {known}")

@@ -18,9 +18,7 @@ def record_of(task: Any) -> TaskRecord:
     """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
     cls = type(task)
     data = dumps(plan_of(cls).data_of(task))
-    return TaskRecord(
-        task.task_list, task.id, cls._type, data, task._saved_at, 0, None, task._run_at, task._meta
-    )
+    return TaskRecord(task.task_list, task.id, cls._type, data, task._saved_at, 0, None, task._run_at, task._meta)
 
 
 def task_of(record: TaskRecord) -> Any:
@@ -90,7 +88,10 @@ def task_from_hash(task_hash: Any, cls: Any = None) -> Any:
         raise InvalidTask(f"data must be a dict, not {type(data).__name__}")
     check_plain(data)
     data = copy_plain(data)
-    saved_at, run_at = _optional_int(task_hash, "saved_at", VERSION_LIMIT - 1), _optional_int(task_hash, "run_at", INT_MAX)
+    saved_at, run_at = (
+        _optional_int(task_hash, "saved_at", VERSION_LIMIT - 1),
+        _optional_int(task_hash, "run_at", INT_MAX),
+    )
     meta = _meta(task_hash.get("meta"))
     found, version = registry.find(written) if cls is None else (cls, cls._version_number)
     if version < found._version_number:
@@ -113,7 +114,7 @@ def _upcast(cls: Any, task_list: str, id: str, data: dict[str, Any], version: in
         newer = cls.upcast(data, version)
     except (InvalidTask, UnknownTaskType):
         raise
-    except Exception as error:  # the application's code: any error of its own, which may quote values
+    except Exception as error:  # noqa: BLE001 - the application's code: any error of its own, which may quote values
         raise InvalidTask(f"{cls.__name__}.upcast raised {type(error).__name__} for version {version}") from None
     if type(newer) is not dict:
         raise InvalidTask(f"{cls.__name__}.upcast must return a dict, not {type(newer).__name__}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from .exceptions import InvalidTask
 from .execution import execute
@@ -20,7 +20,7 @@ class ChildrenFailed(ExceptionGroup[Exception]):
 
     results: list[Any]
 
-    def __new__(cls, message: str, errors: Sequence[Exception], results: Sequence[Any] = ()) -> ChildrenFailed:
+    def __new__(cls, message: str, errors: Sequence[Exception], results: Sequence[Any] = ()) -> Self:
         """`errors` must not be empty."""
         group = super().__new__(cls, message, errors)
         group.results = list(results)

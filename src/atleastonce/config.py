@@ -54,7 +54,9 @@ def configured_url() -> StoreURL:
             "or url in atleastonce.toml or in [tool.atleastonce] of pyproject.toml"
         )
     log.warning(
-        "no store is configured: tasks are kept in %s; set %s to choose", Path("atleastonce.db").absolute(), URL_VARIABLE
+        "no store is configured: tasks are kept in %s; set %s to choose",
+        Path("atleastonce.db").absolute(),
+        URL_VARIABLE,
     )
     return parse_url(DEFAULT_URL)
 

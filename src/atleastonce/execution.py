@@ -19,7 +19,7 @@ def execute(task: Task, *args: Any, **options: Any) -> Any:
         _refuse_running_loop(task)
     result = task.execute(*args, **options)
     if inspect.iscoroutine(result):
-        import asyncio  # slow to import, and only needed here
+        import asyncio  # noqa: PLC0415 - slow to import, and only needed here
 
         try:
             _refuse_running_loop(task)
@@ -31,7 +31,7 @@ def execute(task: Task, *args: Any, **options: Any) -> Any:
 
 
 def _refuse_running_loop(task: Task) -> None:
-    import asyncio
+    import asyncio  # noqa: PLC0415 - likewise
 
     try:
         asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
+from .defaults import default_store
 from .store import TaskStore
 from .task import Task
 
@@ -44,8 +45,4 @@ class ExistingTasks(Generator):
         self._store = store
 
     def __iter__(self) -> Iterator[Task]:
-        if self._store is not None:
-            return self._store.all(self._task_list)
-        from .defaults import default_store
-
-        return default_store().all(self._task_list)
+        return (default_store() if self._store is None else self._store).all(self._task_list)

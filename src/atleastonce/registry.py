@@ -109,7 +109,7 @@ def _import_configured() -> str:
     for name in modules:
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - user code runs here; whatever it raises must not hide stored tasks
+        except Exception as error:
             log.exception("the module %s, named in the configuration, cannot be imported", name)
             failures.append(f"{name}: {type(error).__name__}")
     return f" (not importable: {', '.join(failures)})" if failures else ""

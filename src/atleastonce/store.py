@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast, overload
 
 from . import codec
 from .backends import open_backend
@@ -59,7 +59,9 @@ class TaskStore:
         elif isinstance(target, DataInterface):
             self._backend = target
         else:
-            raise ConfigurationError(f"a TaskStore is made from a URL or a DataInterface, not from {type(target).__name__}")
+            raise ConfigurationError(
+                f"a TaskStore is made from a URL or a DataInterface, not from {type(target).__name__}"
+            )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -82,7 +84,11 @@ class TaskStore:
         """
         return self._in_batches(tasks, "saved", self._record, self._save_batch, progress)
 
-    def find(self, task_list: str, id: str, cls: type[T] = Task) -> T | None:  # type: ignore[assignment]  # as in `all`
+    @overload
+    def find(self, task_list: str, id: str) -> Task | None: ...
+    @overload
+    def find(self, task_list: str, id: str, cls: type[T]) -> T | None: ...
+    def find(self, task_list: str, id: str, cls: type[Task] = Task) -> Task | None:
         """The stored task with that key, or None; with `cls`, only one of that class.
 
         A record that cannot be read is an `UnreadableTask`; with a subclass as `cls` the reason is raised if it is of that type.
@@ -99,12 +105,11 @@ class TaskStore:
             raise task.reason
         return None
 
-    def all(
-        self,
-        task_list: str,
-        older_than: timedelta | None = None,
-        cls: type[T] = Task,  # type: ignore[assignment]  # the default is of every T that is not given
-    ) -> Iterator[T]:
+    @overload
+    def all(self, task_list: str, older_than: timedelta | None = None) -> Iterator[Task]: ...
+    @overload
+    def all(self, task_list: str, older_than: timedelta | None, cls: type[T]) -> Iterator[T]: ...
+    def all(self, task_list: str, older_than: timedelta | None = None, cls: type[Task] = Task) -> Iterator[Task]:
         """The list's tasks, lazily and in id order; with `cls`, only those of that class.
 
         May be read while others save and complete: a task that is there throughout is never left out. A record that
@@ -185,7 +190,7 @@ class TaskStore:
             if batch:
                 flush()
         except BaseException as error:
-            note_failure(error, verb, done, [TaskKey(t.task_list, t.id) for t in batch if isinstance(t, Task)])
+            note_failure(error, verb, done, _keys(batch))
             raise
         return done
 
@@ -222,13 +227,13 @@ class TaskStore:
                 return None
         return TaskKey(task.task_list, task.id, version)
 
-    def _iterate(self, task_list: str, saved_before: int | None, cls: type[T]) -> Iterator[T]:
+    def _iterate(self, task_list: str, saved_before: int | None, cls: type[Task]) -> Iterator[Task]:
         read = self._task
         everything = cls is Task
         for record in self._backend.all(task_list, saved_before=saved_before):
             task = read(record)
             if everything or isinstance(task, cls):
-                yield cast(T, task)
+                yield task
             elif isinstance(task, UnreadableTask) and _is_of(record, cls):
                 log.error("left out of all(%r): %r: %s", task_list, task, task.reason)
 
@@ -240,7 +245,7 @@ class TaskStore:
         task.__dict__["_store"] = self
         return cast(Task, task)
 
-    def _saved_before(self, older_than: timedelta | None) -> int | None:
+    def _saved_before(self, older_than: object) -> int | None:
         if older_than is None:
             return None
         if not isinstance(older_than, timedelta) or older_than < timedelta(0):
@@ -260,19 +265,26 @@ class TaskStore:
         return f"<TaskStore {capabilities.url or capabilities.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        return reopen, self.address()
+
+    def address(self) -> tuple[str, bool]:
+        """What `reopen` needs in another process: the URL without its password, and whether it had one.
+
+        Raises `ConfigurationError` for a store that is private to this process.
+        """
         url = self._backend.capabilities.url
         if url is None:
             raise ConfigurationError(
                 f"the {self._backend.capabilities.name} store is private to this process: "
                 "tasks for another process need a store with a URL that both can open, such as sqlite:///tasks.db"
             )
-        return reopen, (url, self._had_password)
+        return url, self._had_password
 
 
 _reopened: dict[str, TaskStore] = {}
 
 
-def reopen(url: str, had_password: bool) -> TaskStore:
+def reopen(url: str, had_password: bool, /) -> TaskStore:  # noqa: FBT001 - called by pickle
     """What a pickled store becomes: one store per URL and process, its password from the configuration here.
 
     Raises `ConfigurationError` where that has none for this URL.
@@ -291,6 +303,10 @@ def reopen(url: str, had_password: bool) -> TaskStore:
             store = TaskStore(url)
         store = _reopened.setdefault(url, store)
     return store
+
+
+def _keys(batch: Sequence[object]) -> list[TaskKey]:
+    return [TaskKey(item.task_list, item.id) for item in batch if isinstance(item, Task)]
 
 
 def _mark_saved(task: Task, store: TaskStore, version: int) -> None:

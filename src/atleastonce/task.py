@@ -25,9 +25,21 @@ if TYPE_CHECKING:
 _DELIVERY = ("_saved_at", "_attempts", "_last_error", "_store")
 
 
+def _default_store() -> TaskStore:
+    from .defaults import default_store  # noqa: PLC0415 - the store's module imports this one
+
+    return default_store()
+
+
 def _draw_id(task: Task) -> str:
     check_task_list(task.task_list)
     return new_id(task.task_list)
+
+
+def _fields(cls: Any) -> tuple[attrs.Attribute[Any], ...]:
+    """A task class's attrs fields; Any because type checkers do not see that attrs made it."""
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(cls)
+    return fields
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(attrs.field,))
@@ -103,9 +115,9 @@ class Task(TaskBase, registered=False):
         arguments = plan.arguments(plain)
         if both := arguments.keys() & fields.keys():
             raise TypeError(f"{cls.__name__}: {min(both)!r} is given twice, as a keyword and in data")
-        if unknown := fields.keys() - {a.alias or a.name for a in attrs.fields(cls) if a.init}:
+        if unknown := fields.keys() - {a.alias or a.name for a in _fields(cls) if a.init}:
             raise TypeError(f"{cls.__name__}.build() got an unexpected keyword argument {min(unknown)!r}")
-        for attribute in attrs.fields(cls):
+        for attribute in _fields(cls):
             name = attribute.alias or attribute.name
             if attribute.init and attribute.default is attrs.NOTHING and name not in arguments and name not in fields:
                 raise InvalidTask(f"{cls.__name__}: {attribute.name}: is missing")
@@ -139,9 +151,7 @@ class Task(TaskBase, registered=False):
         Raises, on a subclass, the reason why a record of its own type cannot be read; on `Task` that is given as an
         `UnreadableTask`.
         """
-        from .defaults import default_store
-
-        return default_store().find(task_list, id, cls)
+        return _default_store().find(task_list, id, cls)
 
     @classmethod
     def all(cls, task_list: str, older_than: timedelta | None = None) -> Iterator[Self]:
@@ -150,9 +160,7 @@ class Task(TaskBase, registered=False):
         On a subclass, records of its own type that cannot be read are logged and left out; on `Task` they are given
         as an `UnreadableTask`. See `TaskStore.all`.
         """
-        from .defaults import default_store
-
-        return default_store().all(task_list, older_than, cls)
+        return _default_store().all(task_list, older_than, cls)
 
     @classmethod
     def upcast(cls, data: dict[str, Any], version: int) -> dict[str, Any]:
@@ -188,7 +196,7 @@ class Task(TaskBase, registered=False):
 
         Raises TypeError for an unknown field, `InvalidTask` for a bad value.
         """
-        fields = {a.alias or a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.init}
+        fields = {a.alias or a.name: getattr(self, a.name) for a in _fields(type(self)) if a.init}
         copy = type(self)(**(fields | changes))
         same_key = (copy.task_list, copy.id) == (self.task_list, self.id)
         for name in (*_DELIVERY, "_meta", "_run_at") if same_key else ("_meta", "_run_at"):
@@ -221,11 +229,7 @@ class Task(TaskBase, registered=False):
         return Delivery(saved_at=to_datetime(self._saved_at), attempts=self._attempts, last_error=self._last_error)
 
     def _bound_store(self) -> TaskStore:
-        if self._store is not None:
-            return self._store
-        from .defaults import default_store
-
-        return default_store()
+        return _default_store() if self._store is None else self._store
 
     def _set_extra(self, extra: dict[str, Any]) -> None:
         if extra:
@@ -238,7 +242,7 @@ class Task(TaskBase, registered=False):
         return self._compared() == other._compared()
 
     def _compared(self) -> tuple[Any, ...]:
-        fields = [self.__dict__.get(a.name) for a in attrs.fields(type(self))]
+        fields = [self.__dict__.get(a.name) for a in _fields(type(self))]
         return fields, self.__dict__.get("_extra") or {}
 
     __hash__ = None  # type: ignore[assignment]  # a task can be changed

@@ -16,7 +16,10 @@ from .registry import registry
 
 KEY_FIELDS = ("task_list", "id")
 RESERVED = frozenset(
-    "type data extra delivery build create save complete execute as_hash from_hash find all replace upcast run_at".split()
+    {
+        *("type", "data", "extra", "delivery", "build", "create", "save", "complete", "execute"),
+        *("as_hash", "from_hash", "find", "all", "replace", "upcast", "run_at"),
+    }
 )
 """Names that no data field may have, ever: the class itself uses them. What comes later goes elsewhere."""
 
@@ -49,7 +52,7 @@ def define(cls: Any) -> None:
     construct = cls.__dict__["__init__"]
 
     @functools.wraps(construct)
-    def __init__(self: Any, *args: Any, **fields: Any) -> None:
+    def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807 - becomes the class's method
         construct(self, *args, **fields)
         if type(self) is cls:  # not where a subclass's constructor calls this one and goes on
             plan_of(cls).data_of(self, validate=False)
@@ -100,14 +103,20 @@ def _check_names(cls: type) -> None:
         if attribute.inherited or attribute.name in KEY_FIELDS:
             continue
         if attribute.name.startswith("_"):
-            raise InvalidTask(f"{cls.__qualname__}.{attribute.name}: a data field's name must not start with an underscore")
+            raise InvalidTask(
+                f"{cls.__qualname__}.{attribute.name}: a data field's name must not start with an underscore"
+            )
         if attribute.name in RESERVED:
-            raise InvalidTask(f"{cls.__qualname__}.{attribute.name}: this name is reserved; give the data field another")
+            raise InvalidTask(
+                f"{cls.__qualname__}.{attribute.name}: this name is reserved; give the data field another"
+            )
 
 
 def _keys_first(_cls: type, fields: list[Any]) -> list[Any]:
     """The keys before all others, since an id is drawn for a list; neither is ever assigned again."""
-    keys = [field.evolve(on_setattr=attrs.setters.frozen) for name in KEY_FIELDS for field in fields if field.name == name]
+    keys = [
+        field.evolve(on_setattr=attrs.setters.frozen) for name in KEY_FIELDS for field in fields if field.name == name
+    ]
     return keys + [field for field in fields if field.name not in KEY_FIELDS]
 
 
@@ -121,7 +130,7 @@ def _types_now(cls: Any) -> Mapping[str, Any] | None:
 
 def _definition_scope(cls: type) -> dict[str, Any]:
     """The local names around the class statement: ``from __future__ import annotations`` leaves only their names."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to a caller's names
     while frame.f_back is not None and frame.f_globals.get("__name__") in (__name__, "atleastonce.task"):
         frame = frame.f_back
     return dict(frame.f_locals) if frame.f_globals.get("__name__") == cls.__module__ else {}

@@ -147,7 +147,9 @@ def check(tp: Any, seen: frozenset[type] = frozenset()) -> None:
         check(args[1], seen)
     elif is_enum(tp):
         if bad := [type(m.value).__name__ for m in tp if type(m.value) not in _ENUM_VALUES]:
-            raise InvalidTask(f"the Enum {tp.__name__} has a value of {bad[0]}: only str, int, float and bool can be stored")
+            raise InvalidTask(
+                f"the Enum {tp.__name__} has a value of {bad[0]}: only str, int, float and bool can be stored"
+            )
     elif is_nested(tp):
         _check_nested(tp, seen)
     elif isinstance(tp, TypeVar):
@@ -205,7 +207,9 @@ def literal_field(classes: list[type]) -> tuple[str, dict[tuple[type, Any], type
     for name in fields[0]:
         if all(get_origin(own.get(name)) is Literal for own in fields):
             by_value = {
-                (type(value), value): cls for cls, own in zip(classes, fields, strict=True) for value in get_args(own[name])
+                (type(value), value): cls
+                for cls, own in zip(classes, fields, strict=True)
+                for value in get_args(own[name])
             }
             if len(by_value) == sum(len(get_args(own[name])) for own in fields):
                 return name, by_value
@@ -232,7 +236,7 @@ def _check_apart(parts: list[Any]) -> None:
     single = [part for part in parts if not is_nested(part)] + classes[:1]
     for i, one in enumerate(single):
         for other in single[:i]:
-            if one is Any and other is type(None) or one is type(None) and other is Any:
+            if (one is Any and other is type(None)) or (one is type(None) and other is Any):
                 continue
             if both := kinds(one) & kinds(other):
                 raise InvalidTask(

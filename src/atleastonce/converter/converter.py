@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, get_origin
 
 from cattrs import Converter
@@ -42,10 +42,12 @@ def hooks_of(tp: Any) -> Hooks:
     if is_enum(tp):  # by its exact class: cattrs would take a StrEnum for a str
         _register(tp, enum_hooks(tp, hooks_of))
     elif is_nested(tp):  # looked up when called: a class may hold itself
-        return lambda value: converter.get_unstructure_hook(tp)(value), lambda value, _=None: (
-            converter.get_structure_hook(tp)(value, tp)
-        )
+        return partial(converter.unstructure, unstructure_as=tp), partial(_structure, tp)
     return converter.get_unstructure_hook(tp), converter.get_structure_hook(tp)
+
+
+def _structure(cls: type, value: Any, _: Any = None) -> Any:
+    return converter.structure(value, cls)
 
 
 def _register(cls: type, hooks: Hooks) -> None:

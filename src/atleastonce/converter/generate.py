@@ -45,7 +45,8 @@ def make_encode(fields: Sequence[Field]) -> Encode:
         lines.append(f"    v{i} = obj.{field.name}")
         lines += _convert(_OUT, field.type, i)
     lines.append("    return {" + ", ".join(f"{f.name!r}: v{i}" for i, f in enumerate(fields)) + "}")
-    return _compile(lines, hooks, "encode")
+    encode: Encode = _compile(lines, hooks, "encode")
+    return encode
 
 
 def make_decode(fields: Sequence[Field]) -> Callable[[dict[str, Any]], dict[str, Any]]:

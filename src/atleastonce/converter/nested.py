@@ -45,5 +45,5 @@ def call_checked(cls: type, arguments: dict[str, Any]) -> Any:
         return cls(**arguments)
     except InvalidTask:
         raise
-    except Exception as error:  # a validator or converter of the class: any error of its own, which may quote values
+    except Exception as error:  # noqa: BLE001 - a validator or converter of the class: any error of its own, which may quote values
         raise InvalidTask(f"{cls.__name__} refused its fields with {type(error).__name__}") from None

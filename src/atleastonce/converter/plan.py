@@ -124,7 +124,7 @@ def field_types(cls: type, names: list[str], localns: Mapping[str, Any] | None =
 
 def make_plan(cls: type, types: Mapping[str, Any] | None, *, direct: bool) -> Plan:
     """Make the plan of a class; `types` is what `field_types` gave, None where it raised NameError then."""
-    from .converter import hooks_of  # not above: cattrs takes longer to import than all the rest
+    from .converter import hooks_of  # noqa: PLC0415 - cattrs takes longer to import than all the rest
 
     stored = [a for a in attrs.fields(cls) if a.init and a.name not in ("task_list", "id")]
     if types is None:
@@ -150,5 +150,5 @@ def _validate(task: Any) -> None:
         attrs.validate(task)
     except InvalidTask:
         raise
-    except Exception as error:  # a validator of the class: any error of its own, which may quote values
+    except Exception as error:  # noqa: BLE001 - a validator of the class: any error of its own, which may quote values
         raise InvalidTask(f"{type(task).__name__}: a validator refused a field with {type(error).__name__}") from None

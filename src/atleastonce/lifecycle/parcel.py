@@ -35,7 +35,7 @@ class Parcel:
 
     def __getstate__(self) -> tuple[bytes, dict[str, Any], tuple[Any, ...]]:
         cls = self._cls if isinstance(self._cls, bytes) else pickle.dumps(self._cls)
-        store = self._store.__reduce__()[1] if isinstance(self._store, TaskStore) else self._store
+        store = self._store.address() if isinstance(self._store, TaskStore) else self._store
         return cls, self._hash, store
 
     def __setstate__(self, state: tuple[bytes, dict[str, Any], tuple[Any, ...]]) -> None:

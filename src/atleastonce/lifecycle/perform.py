@@ -11,7 +11,9 @@ from ..store import TaskStore
 from ..task import Task
 
 
-def perform(task_hash: Mapping[str, Any], /, *, store: TaskStore | None = None, options: Mapping[str, Any] | None = None) -> Any:
+def perform(
+    task_hash: Mapping[str, Any], /, *, store: TaskStore | None = None, options: Mapping[str, Any] | None = None
+) -> Any:
     """Execute the task of a hash and complete it; returns what `execute` returned.
 
     What `execute` raises goes through unchanged, and the task stays pending. An async `execute` is run by ``asyncio.run``.
