@@ -17,7 +17,8 @@ from .versions import VERSION_LIMIT
 def record_of(task: Any) -> TaskRecord:
     """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
     cls = type(task)
-    data = dumps(plan_of(cls).data_of(task))
+    plan = cls._plan or plan_of(cls)
+    data = dumps(plan.data_of(task))
     return TaskRecord(task.task_list, task.id, cls._type, data, task._saved_at, 0, None, task._run_at, task._meta)
 
 

@@ -62,6 +62,7 @@ class TaskStore:
             raise ConfigurationError(
                 f"a TaskStore is made from a URL or a DataInterface, not from {type(target).__name__}"
             )
+        self._max_data_bytes = self._backend.capabilities.max_data_bytes
 
     @property
     def capabilities(self) -> Capabilities:
@@ -73,9 +74,8 @@ class TaskStore:
 
         Raises `InvalidTask` before anything is written.
         """
-        record = self._record(task)
-        (version,) = self._backend.store((record,))
-        _mark_saved(task, self, version)
+        (version,) = self._backend.store((self._record(task),))
+        self._mark_saved(task, version)
 
     def save_all(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> int:
         """Save every task of an iterable, in batches of a bounded size; returns how many.
@@ -197,25 +197,28 @@ class TaskStore:
     def _save_batch(self, batch: list[Task], records: list[TaskRecord]) -> None:
         versions = self._backend.store(records)
         for task, version in zip(batch, versions, strict=True):
-            _mark_saved(task, self, version)
+            self._mark_saved(task, version)
 
     def _complete_batch(self, batch: list[Task], keys: list[TaskKey | None]) -> None:
         self._backend.delete([key for key in keys if key is not None])
 
     def _record(self, task: Task) -> TaskRecord:
-        if isinstance(task, UnreadableTask):
-            record = task.record_to_save()
-        elif isinstance(task, Task):
-            record = codec.record_of(task)
-        else:
+        if not isinstance(task, Task):
             raise InvalidTask(f"only tasks can be saved, not {type(task).__name__}")
-        limit = self._backend.capabilities.max_data_bytes
-        if len(record.data) > limit:
+        record = task._record_to_save()
+        if len(record.data) > self._max_data_bytes:
             raise InvalidTask(
-                f"the data of {task!r} is {len(record.data):,} bytes long; "
-                f"{self._backend.capabilities.name} takes at most {limit:,}: store the bulk elsewhere and keep its name here"
+                f"the data of {task!r} is {len(record.data):,} bytes long; {self._backend.capabilities.name} takes "
+                f"at most {self._max_data_bytes:,}: store the bulk elsewhere and keep its name here"
             )
         return record
+
+    def _mark_saved(self, task: Task, version: int) -> None:
+        state = task.__dict__  # not by attribute: that would run the fields' own __setattr__
+        state["_saved_at"] = version
+        state["_store"] = self
+        if "_attempts" in state:
+            state["_attempts"], state["_last_error"] = 0, None
 
     def _key(self, task: Task) -> TaskKey | None:
         if not isinstance(task, Task):
@@ -307,14 +310,6 @@ def reopen(url: str, had_password: bool, /) -> TaskStore:  # noqa: FBT001 - call
 
 def _keys(batch: Sequence[object]) -> list[TaskKey]:
     return [TaskKey(item.task_list, item.id) for item in batch if isinstance(item, Task)]
-
-
-def _mark_saved(task: Task, store: TaskStore, version: int) -> None:
-    state = task.__dict__
-    state["_saved_at"] = version
-    state["_store"] = store
-    if "_attempts" in state:
-        state["_attempts"], state["_last_error"] = 0, None
 
 
 def _is_of(record: TaskRecord, cls: type[Task]) -> bool:

@@ -25,7 +25,7 @@ class UnreadableTask(Task, registered=False):
         """Why it cannot be read: `UnknownTaskType`, or `InvalidTask` for a garbled record."""
         return self._reason
 
-    def record_to_save(self) -> TaskRecord:
+    def _record_to_save(self) -> TaskRecord:
         """The record as it was, to be stored anew byte for byte. Raises the reason where it is not all there."""
         if self._record.problem is not None:
             raise self.reason

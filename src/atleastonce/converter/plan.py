@@ -139,7 +139,9 @@ def make_plan(cls: type, types: Mapping[str, Any] | None, *, direct: bool) -> Pl
         decode=make_decode(fields),
         decode_one={field.name: make_decode([field]) for field in fields},
         init_names={a.name: a.alias or a.name for a in stored},
-        direct=direct and not any(a.validator or a.converter or not a.init for a in attrs.fields(cls)),
+        direct=direct
+        and all(a.init for a in attrs.fields(cls))
+        and not any(a.validator or a.converter for a in stored),
         untyped=any(holds_any(field.type) for field in fields),
         validated=any(a.validator is not None for a in stored),
     )

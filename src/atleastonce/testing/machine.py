@@ -84,6 +84,7 @@ class BackendMachine(RuleBasedStateMachine):
         try:
             for backend in (self.objects[0], self.handles.open()):
                 self.compare_everything(backend)
+            self.objects[0].delete([TaskKey(*key) for key in self.stored])  # so that the storage does not grow
         finally:
             self.handles.close()
 
@@ -109,10 +110,13 @@ class BackendMachine(RuleBasedStateMachine):
             self.delete([TaskKey(*self.own(key), stale)], by)
         assert self.objects[by].find(*self.own(key)) is not None, "a stale complete removed a newer save"
 
-    @rule(batch=st.lists(st.tuples(keys, st.sampled_from(["none", "old", "current", "ahead"])), max_size=4), by=objects)
-    def complete(self, batch: list[tuple[tuple[str, str], str]], by: int) -> None:
-        """Complete what is there or not, by an older, the stored, a newer or no version."""
-        self.delete([TaskKey(*self.own(key), self.version(key, own)) for key, own in batch], by)
+    @precondition(lambda self: self.versions)
+    @rule(batch=st.lists(st.tuples(st.integers(0, 20), own_versions), min_size=1, max_size=4), by=objects)
+    def complete(self, batch: list[tuple[int, str]], by: int) -> None:
+        """Complete what is or was there, by an older, the stored, a newer or no version."""
+        saved = list(self.versions)
+        keys = [(saved[which % len(saved)], own) for which, own in batch]
+        self.delete([TaskKey(*key, self.version(key, own)) for key, own in keys], by)
 
     # What reads it.
 
@@ -190,12 +194,13 @@ class BackendMachine(RuleBasedStateMachine):
         """The clock steps, back too."""
         self.clock.advance(timedelta(seconds=seconds))
 
-    @rule(by=objects)
-    def reopen(self, by: int) -> None:
-        """Close one object and open another."""
+    @rule(by=objects, anew=st.booleans())
+    def reopen(self, by: int, anew: bool) -> None:  # noqa: FBT001  # Hypothesis draws it
+        """Close one object, and go on with another or with the same, which opens by itself."""
         self.readers.clear()
         self.objects[by].close()
-        self.objects[by] = self.handles.open()
+        if anew:
+            self.objects[by] = self.handles.open()
 
     @rule()
     def crash(self) -> None:
@@ -215,18 +220,19 @@ class BackendMachine(RuleBasedStateMachine):
 
     def version(self, key: tuple[str, str], own: str) -> int | None:
         """A version for that key: none, an old one, the stored one (0 when there is none), or one ahead."""
-        current = self.stored.get(self.own(key))
+        current = self.stored.get(key)
         newest = 0 if current is None or current.saved_at is None else current.saved_at
         if own == "none":
             return None
         if own == "old":
-            return min(self.versions.get(self.own(key), [0]))
+            return min(self.versions.get(key, [0]))
         return newest + (3_000_000 if own == "ahead" else 0)
 
     def record(self, key: tuple[str, str], content: tuple[Any, ...], own: str) -> TaskRecord:
         """A record to save."""
         type, data, run_at, meta = content
-        return TaskRecord(*self.own(key), type, data, self.version(key, own), run_at=run_at, meta=meta)
+        key = self.own(key)
+        return TaskRecord(*key, type, data, self.version(key, own), run_at=run_at, meta=meta)
 
     def store(self, records: list[TaskRecord], by: int) -> None:
         """Store, judge the versions given, and do the same to the model."""
