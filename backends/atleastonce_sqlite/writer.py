@@ -1,0 +1,98 @@
+"""Writing: one connection, one transaction for all requests of a turn, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from atleastonce.clock import Clock
+from atleastonce.exceptions import Outcome
+
+from .connections import Connections
+from .errors import breaks_connection, outcome_of_commit, translate
+from .requests import Close, Write
+from .turns import Turns
+from .watermark import Watermark
+
+
+class Writer:
+    """Serves requests to save and delete, from any thread."""
+
+    def __init__(self, connections: Connections, clock: Clock, timeout: float) -> None:
+        self._connections = connections
+        self._timeout = timeout
+        self._watermark = Watermark(clock)
+        self._turns = Turns(self._serve)
+        self._committing = self._begun = False  # how far the transaction of this turn came
+
+    def take(self, request: Write) -> None:
+        """Have it done and durable. Raises its error."""
+        self._turns.take(request)
+
+    def close(self) -> None:
+        """Close the connection, once nobody writes."""
+        self._turns.take(Close())
+
+    def forget(self) -> None:
+        """In a child: the threads that had the turn, or waited for it, are gone."""
+        self._turns = Turns(self._serve)
+
+    def _serve(self, requests: Sequence[Write]) -> None:
+        """End each request: all in one transaction, or each in its own where one of them spoils that."""
+        try:
+            self._connections.patiently(self._transaction, requests)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is the error of those who asked)
+            outcome = outcome_of_commit(error) if self._committing else "not_applied"
+            if len(requests) > 1 and self._begun and outcome == "not_applied":
+                for request in requests:
+                    self._serve([request])
+                return
+            for request in requests:  # one exception each: a raised one belongs to its thread
+                request.error = self._error(error, outcome)
+                request.finished = True
+
+    def _transaction(self, requests: Sequence[Write]) -> None:
+        connections, watermark = self._connections, self._watermark
+        self._begun = self._committing = False
+        if isinstance(requests[0], Close):
+            connections.drop_writer()
+            requests[0].finished = True
+            return
+        cursor = connections.writer()
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            self._begun = True
+            watermark.begin()
+            for request in requests:
+                request.run(cursor, watermark)
+            watermark.finish(cursor)
+            self._committing = True
+            cursor.execute("COMMIT")
+        except BaseException as error:
+            committed = self._committing and not cursor.connection.in_transaction and not isinstance(error, Exception)
+            if not committed:
+                self._roll_back(cursor, error)
+                raise
+            for request in requests:  # Ctrl-C between the end of COMMIT and the next line
+                request.finished = True
+            raise
+        for request in requests:
+            request.finished = True
+
+    def _roll_back(self, cursor: sqlite3.Cursor, error: BaseException) -> None:
+        try:
+            if cursor.connection.in_transaction:  # SQLite rolls back by itself after some failures
+                cursor.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._connections.drop_writer()
+            return
+        if breaks_connection(error):
+            self._connections.drop_writer()
+
+    def _error(self, error: Exception, outcome: Outcome) -> Exception:
+        translated = translate(error, self._connections.path, self._timeout, outcome)
+        if translated is not error and not isinstance(
+            error, UnicodeError
+        ):  # whose text quotes what it could not encode
+            translated.__cause__ = error
+        return translated
