@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
@@ -63,9 +64,20 @@ class NestedField:
     required: bool
 
 
-def resolve(cls: type, localns: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The annotations of a class and its bases as types, ``Annotated`` kept. Raises NameError while one is unknown."""
-    return typing.get_type_hints(cls, localns=dict(localns or {}), include_extras=True)
+def resolve(cls: type, names: Iterable[str], localns: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The annotations of those attributes of a class and its bases, as types, ``Annotated`` kept.
+
+    No other annotation is looked at: a ClassVar's may name what only type checkers import. Raises NameError while a name
+    is unknown.
+    """
+    hints: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        own = inspect.get_annotations(base)
+        holder = type("_", (), {"__annotations__": {name: own[name] for name in names if name in own}})
+        module = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
+        inside = dict(vars(base)) | {p.__name__: p for p in getattr(base, "__type_params__", ())}
+        hints |= typing.get_type_hints(holder, inside, {**module, **(localns or {})}, include_extras=True)
+    return hints
 
 
 def bare(tp: Any) -> Any:
@@ -107,7 +119,8 @@ def members(tp: Any) -> list[Any]:
 
 def nested_fields(cls: type) -> list[NestedField]:
     """The fields that the constructor of an attrs class or dataclass takes. Raises NameError, InvalidTask."""
-    hints = resolve(cls)
+    names = [f.name for f in (attrs.fields(cls) if attrs.has(cls) else dataclasses.fields(cls))]
+    hints = resolve(cls, names)
     if attrs.has(cls):
         return [
             NestedField(a.name, a.alias or a.name, hints.get(a.name, a.type), a.default is attrs.NOTHING)

@@ -108,7 +108,7 @@ def field_types(cls: type, names: list[str], localns: Mapping[str, Any] | None =
     Raises NameError while an annotation names what is not defined yet, and `InvalidTask`, naming the field, for a type that
     cannot be stored.
     """
-    hints = resolve(cls, localns)
+    hints = resolve(cls, names, localns)
     found = {}
     for name in names:
         tp = hints.get(name, getattr(attrs.fields_dict(cls)[name], "type", None))
