@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -34,7 +32,7 @@ class Config:
         modules: names of modules that define task classes.
     """
 
-    file: Path | None = None
+    file: str | None = None
     url: str | None = attrs.field(default=None, repr=False)  # may hold a password
     modules: tuple[str, ...] = ()
 
@@ -55,7 +53,7 @@ def configured_url() -> StoreURL:
         )
     log.warning(
         "no store is configured: tasks are kept in %s; set %s to choose",
-        Path("atleastonce.db").absolute(),
+        os.path.abspath("atleastonce.db"),
         URL_VARIABLE,
     )
     return parse_url(DEFAULT_URL)
@@ -69,35 +67,41 @@ def explicit_url() -> StoreURL | None:
     config = load_config()
     if config.url is None or config.file is None:
         return None
-    return parse_url(config.url, base=str(config.file.parent))
+    return parse_url(config.url, base=os.path.dirname(config.file))
 
 
-def load_config(start: Path | None = None) -> Config:
+def load_config(start: str | os.PathLike[str] | None = None) -> Config:
     """Read the nearest configuration file, from `start` (the current directory) upwards.
 
     A directory's ``atleastonce.toml`` comes before its ``pyproject.toml``; the first of either ends the search.
     Raises `ConfigurationError`, naming the file, for one that cannot be read or says what is not known.
     """
-    directory = (start or Path.cwd()).absolute()
-    for folder in (directory, *directory.parents):
-        own, project = folder / "atleastonce.toml", folder / "pyproject.toml"
-        if own.is_file():
+    folder = os.path.abspath(start or os.curdir)
+    while True:
+        own, project = os.path.join(folder, "atleastonce.toml"), os.path.join(folder, "pyproject.toml")
+        if os.path.isfile(own):
             return _config(own, _read(own))
-        if project.is_file():
+        if os.path.isfile(project):
             tool = _read(project).get("tool", {})
             return _config(project, tool.get("atleastonce", {}) if isinstance(tool, dict) else {})
-    return Config()
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return Config()
+        folder = parent
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - not needed by whoever gives a URL
+
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        with open(file, "rb") as opened:
+            return tomllib.load(opened)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigurationError(f"{file} cannot be read: {reason}") from None
 
 
-def _config(file: Path, table: Any) -> Config:
+def _config(file: str, table: Any) -> Config:
     if not isinstance(table, dict):
         raise ConfigurationError(f"{file}: [tool.atleastonce] must be a table")
     if unknown := table.keys() - {"url", "modules"}:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -68,7 +67,7 @@ class IdSource:
     def _token(self, task_list: str) -> int:
         token, drawn = self._tokens.pop(task_list, (0, IDS_PER_TOKEN))
         if drawn >= IDS_PER_TOKEN:
-            token, drawn = secrets.randbits(_TOKEN_BITS), 0
+            token, drawn = int.from_bytes(os.urandom(_TOKEN_BITS // 8), "big"), 0
         self._tokens[task_list] = (token, drawn + 1)  # at the end: the most recently used
         if len(self._tokens) > MAX_LISTS:
             self._tokens.popitem(last=False)

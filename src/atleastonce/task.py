@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 import attrs
 
 from . import codec
-from .converter.nested import call_checked
+from .converter.construct import call_checked
 from .converter.plain import check_plain, copy_plain
 from .delivery import Delivery, to_datetime
 from .exceptions import InvalidTask
@@ -47,9 +47,15 @@ class TaskBase:
     """Makes every subclass an attrs class. For type checkers, the keys must sit in a subclass of this one."""
 
     def __init_subclass__(
-        cls, *, tag: str | None = None, aliases: Sequence[str] = (), version: int = 1, registered: bool = True
+        cls,
+        *,
+        tag: str | None = None,
+        aliases: Sequence[str] = (),
+        version: int = 1,
+        registered: bool = True,
+        **others: Any,
     ) -> None:
-        super().__init_subclass__()
+        super().__init_subclass__(**others)  # of a mixin; object's own refuses what nobody knows
         if registered:
             make_task_class(cls, tag=tag, aliases=aliases, version=version)
         else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..exceptions import InvalidTask
 from .annotations import nested_fields
+from .construct import call_checked
 from .containers import Hooks, HooksOf
 from .generate import Field, make_decode, make_encode
 from .scalars import wrong
@@ -37,13 +38,3 @@ def nested_hooks(cls: type, hooks_of: HooksOf) -> Hooks:
         return call_checked(cls, arguments)
 
     return encode, decode
-
-
-def call_checked(cls: type, arguments: dict[str, Any]) -> Any:
-    """``cls(**arguments)``, whatever its validators and converters raise as `InvalidTask`, without their message."""
-    try:
-        return cls(**arguments)
-    except InvalidTask:
-        raise
-    except Exception as error:  # noqa: BLE001 - a validator or converter of the class: any error of its own, which may quote values
-        raise InvalidTask(f"{cls.__name__} refused its fields with {type(error).__name__}") from None

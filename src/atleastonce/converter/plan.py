@@ -9,8 +9,7 @@ import attrs
 
 from ..exceptions import InvalidTask
 from .annotations import check, holds_any, resolve
-from .generate import Field, make_decode, make_encode
-from .nested import call_checked
+from .construct import call_checked
 from .plain import check_loaded, check_plain
 
 
@@ -125,6 +124,7 @@ def field_types(cls: type, names: list[str], localns: Mapping[str, Any] | None =
 def make_plan(cls: type, types: Mapping[str, Any] | None, *, direct: bool) -> Plan:
     """Make the plan of a class; `types` is what `field_types` gave, None where it raised NameError then."""
     from .converter import hooks_of  # noqa: PLC0415 - cattrs takes longer to import than all the rest
+    from .generate import Field, make_decode, make_encode  # noqa: PLC0415 - likewise needed at the first use only
 
     stored = [a for a in attrs.fields(cls) if a.init and a.name not in ("task_list", "id")]
     if types is None:

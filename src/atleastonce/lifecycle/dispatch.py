@@ -9,7 +9,7 @@ from ..defaults import default_store
 from ..exceptions import HandoverFailed
 from ..store import TaskStore
 from ..task import Task
-from .handover import Broken, OnResult, To, make_handover
+from .handover import Broken, OnResult, To, hand, make_handover
 from .report import RunReport, Tally
 from .stopping import noting
 
@@ -47,7 +47,7 @@ def dispatch(
         for batch in _saved(tasks, bound, tally):
             for task in batch if broken is None else ():
                 try:
-                    handover.hand(task)
+                    hand(task, handover, tally)
                 except Broken as error:
                     broken = error
                     break

@@ -13,6 +13,7 @@ from ..exceptions import ConfigurationError
 from ..execution import execute
 from ..store import TaskStore
 from ..task import Task
+from ..unreadable import UnreadableTask
 from .parcel import Outcome, Parcel, run_parcel
 from .report import Tally, error_text
 
@@ -71,6 +72,14 @@ def make_handover(
     if callable(to):
         return _ToCallable(to, tally)
     raise ConfigurationError(f"`to` must be an Executor or a callable that takes a hash, not {type(to).__name__}")
+
+
+def hand(task: Task, handover: Handover, tally: Tally) -> None:
+    """Hand one task over; one that cannot be read here fails, and stays as it is. Raises `Broken`."""
+    if isinstance(task, UnreadableTask):
+        tally.fail(task.task_list, task.id, error_text(task.reason))
+    else:
+        handover.hand(task)
 
 
 class _Here:

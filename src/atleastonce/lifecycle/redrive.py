@@ -8,9 +8,8 @@ from threading import Event
 from ..defaults import default_store
 from ..exceptions import HandoverFailed
 from ..store import TaskStore
-from ..unreadable import UnreadableTask
-from .handover import Broken, OnResult, To, make_handover
-from .report import RunReport, Tally, error_text
+from .handover import Broken, OnResult, To, hand, make_handover
+from .report import RunReport, Tally
 from .stopping import noting
 
 
@@ -45,16 +44,14 @@ def redrive(
     bound = default_store() if store is None else store
     tally = Tally()
     handover = make_handover(to, bound, tally, on_result, stop)
+    pending = bound.all(task_list, older_than)
     with noting(tally, handover):
         try:
-            for task in bound.all(task_list, older_than):
+            for task in pending:
                 if stop is not None and stop.is_set():
                     break
                 tally.seen += 1
-                if isinstance(task, UnreadableTask):
-                    tally.fail(task.task_list, task.id, error_text(task.reason))
-                else:
-                    handover.hand(task)
+                hand(task, handover, tally)
             handover.finish()
         except Broken as error:
             handover.abandon()

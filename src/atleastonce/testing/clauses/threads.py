@@ -73,7 +73,8 @@ class ThreadClauses(Clauses):
         for n in range(200):
             newest = record("a", data=b"%d" % n)
             late = partial(other.delete, [TaskKey("list", "a", version)])
-            self.in_threads([partial(save_only, backend, newest), late])
+            both = [late, partial(save_only, backend, newest)]
+            self.in_threads(both if n % 2 else both[::-1])
             found = backend.find("list", "a")
             assert found is not None, "a late delete removed a newer save"
             assert found.data == newest.data
