@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 import pytest
-from atleastonce_memory import MemoryStore
 
 from atleastonce.testing import BackendConformance
 from atleastonce.testing.clauses.base import OpenBackend
+from atleastonce_memory import MemoryStore
 
 
 class TestPrivateMemory(BackendConformance):
@@ -25,7 +26,7 @@ class TestPrivateMemory(BackendConformance):
 class TestNamedMemory(BackendConformance):
     """``memory://name``: the tasks live with the process."""
 
-    waivers = {
+    waivers: ClassVar = {
         "test_a_child_goes_on": "a forked child has a copy of its own",
         "test_a_killed_process_loses_nothing": "the tasks die with the process",
     }

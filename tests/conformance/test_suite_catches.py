@@ -1,0 +1,163 @@
+"""The conformance suite passes a correct backend and fails each of many wrong ones, by the clause that it breaks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+from hypothesis import Phase, settings
+from tests.conformance import mutants
+
+from atleastonce.testing import BackendConformance
+from atleastonce.testing.clauses.base import OpenBackend
+from atleastonce.testing.machine import play
+
+pytest_plugins = ["pytester"]
+
+
+class TestCorrect(BackendConformance):
+    """So that what the mutants fail is due to their mutation."""
+
+    many_records = 2_500
+    waivers: ClassVar = {
+        "test_a_child_goes_on": "a forked child has a copy of its own",
+        "test_a_killed_process_loses_nothing": "the tasks die with the process",
+    }
+
+    @pytest.fixture
+    def open_backend(self) -> OpenBackend:
+        """One dict for all objects of a test."""
+        disk = mutants.Disk()
+        return lambda clock: mutants.Correct(disk, clock)
+
+
+CAUGHT_BY = {
+    "ForgetsVersions": "test_a_record_comes_back_whole",
+    "KeepsTheOldType": "test_saving_anew_replaces_everything",
+    "KeepsTheOldMeta": "test_saving_anew_replaces_everything",
+    "KeepsAttempts": "test_attempts_and_errors_of_the_argument_are_ignored",
+    "SharesTheMeta": "test_meta_is_kept",
+    "ReadsDataAsText": "test_data_is_kept_byte_for_byte",
+    "RepeatsVersions": "test_versions_grow_while_the_clock_stands_still",
+    "TrustsTheClock": "test_versions_grow_when_the_clock_steps_back",
+    "IgnoresTheStoredVersion": "test_a_version_is_above_the_stored_one",
+    "IgnoresTheRecordsVersion": "test_a_version_is_above_the_records_own",
+    "PassesTheLimit": "test_no_version_reaches_the_limit",
+    "WritesHalfABatch": "test_no_version_reaches_the_limit",
+    "LetsTheFirstWin": "test_of_one_key_twice_in_a_batch_the_last_wins",
+    "FoldsCase": "test_ids_are_told_apart_to_the_byte",
+    "Normalises": "test_ids_are_told_apart_to_the_byte",
+    "Strips": "test_task_lists_are_told_apart_to_the_byte",
+    "JoinsKeys": "test_list_and_id_do_not_run_together",
+    "RemovesNewer": "test_an_older_version_leaves_the_newer_one",
+    "LeavesItsOwn": "test_the_same_or_a_newer_version_removes",
+    "RemovesTheVeryVersionOnly": "test_the_same_or_a_newer_version_removes",
+    "RemovesTheListElsewhere": "test_one_list_only",
+    "RaisesForWhatIsNotThere": "test_what_is_not_there_is_no_error",
+    "JudgesABatchByItsFirstKey": "test_a_batch_judges_each_key_by_its_own_version",
+    "LosesTheOrder": "test_all_is_in_order",
+    "SortsByUtf16": "test_all_is_in_order",
+    "MixesLists": "test_all_gives_its_own_list_only",
+    "IncludesTheCut": "test_saved_before_is_strict",
+    "IgnoresTheCut": "test_saved_before_over_a_long_list",
+    "GivesAList": "test_all_gives_an_iterator",
+    "HoldsEverything": "test_all_holds_no_more_than_a_page",
+    "PagesByOffset": "test_what_is_there_throughout_is_never_missed",
+    "SkipsAtPageEnds": "test_a_long_list_comes_once_and_whole",
+    "StopsAtAShortPage": "test_saved_before_over_a_long_list",
+    "HoldsItsLockWhileRead": "test_readers_left_half_way_block_nobody",
+    "ReadsWhatWasSavedAnew": "test_each_may_be_saved_anew_as_it_is_read",
+    "CountsSaves": "test_ids_are_told_apart_to_the_byte",
+    "NamesListsAgain": "test_a_new_list_is_named_once",
+    "NamesNoLists": "test_task_lists_keep_a_list_until_it_is_empty",
+    "SetsUpAgainAndAgain": "test_setup_may_be_repeated",
+    "SetsUpWhenAskedWhatItWould": "test_setup_says_what_it_would_do_and_does_it",
+    "ShowsThePassword": "test_its_url_leads_back_and_holds_no_password",
+    "ClosesOnce": "test_close_may_be_repeated",
+    "CannotGoOnAfterClose": "test_it_works_after_close",
+    "WritesOnClose": "test_a_crash_loses_nothing",
+    "SavesWithoutALock": "test_one_key_saved_by_many_threads",
+    "DeletesWithoutALock": "test_a_late_delete_never_removes_a_newer_save",
+    "ForksWithItsLockHeld": "test_a_child_forked_while_threads_save",
+}
+
+FOUND_BY_PLAYING = {
+    *("ForgetsVersions", "KeepsTheOldType", "KeepsTheOldMeta", "ReadsDataAsText", "RepeatsVersions", "TrustsTheClock"),
+    *("IgnoresTheStoredVersion", "IgnoresTheRecordsVersion", "LetsTheFirstWin", "FoldsCase", "Normalises"),
+    *("RemovesNewer", "LeavesItsOwn", "RemovesTheVeryVersionOnly", "RemovesTheListElsewhere", "LosesTheOrder"),
+    *("JudgesABatchByItsFirstKey", "IncludesTheCut", "IgnoresTheCut", "NamesListsAgain", "NamesNoLists", "CountsSaves"),
+    *("ReadsWhatWasSavedAnew", "CannotGoOnAfterClose", "WritesOnClose", "RaisesForWhatIsNotThere"),
+}
+
+SUITE = """
+    import pytest
+    from atleastonce.testing import BackendConformance
+    from tests.conformance import mutants
+
+    class TestMutant(BackendConformance):
+        many_records = 2_500
+        deadline_s = 3
+
+        @pytest.fixture
+        def open_backend(self):
+            disk = mutants.Disk()
+            return lambda clock: mutants.{name}(disk, clock)
+"""
+
+
+def test_every_mutant_is_listed() -> None:
+    """One that nobody runs would prove nothing."""
+    made = {name for name, value in vars(mutants).items() if mutants.Correct in getattr(value, "__bases__", ())}
+    assert made == set(CAUGHT_BY)
+
+
+@pytest.mark.parametrize("name", CAUGHT_BY)
+def test_a_wrong_backend_fails(name: str, pytester: pytest.Pytester) -> None:
+    """By the very clause, and the same clause passes for the correct backend."""
+    if name == "ForksWithItsLockHeld" and not hasattr(os, "fork"):
+        pytest.skip("this system has no fork")
+    test = CAUGHT_BY[name]
+    for backend, outcome in (("Correct", "passed"), (name, "failed")):
+        pytester.makepyfile(SUITE.format(name=backend))
+        result = pytester.runpytest_inprocess("-k", f"{test}", "-p", "no:cacheprovider")
+        outcomes = result.parseoutcomes()
+        assert outcome in outcomes, f"{backend}: {outcomes}"
+        if backend == "Correct":
+            assert set(outcomes) <= {"passed", "deselected"}
+
+
+@pytest.fixture
+def without_shrinking() -> Iterator[None]:
+    """That a failure is found is enough; making it small takes minutes."""
+    before = settings.get_current_profile_name()
+    settings.register_profile("without shrinking", settings.get_profile(before), phases=[Phase.generate])
+    settings.load_profile("without shrinking")
+    yield
+    settings.load_profile(before)
+
+
+@pytest.mark.parametrize("name", sorted(FOUND_BY_PLAYING))
+def test_the_state_machine_finds(name: str, without_shrinking: None) -> None:
+    """Without being told where to look."""
+    mutant = getattr(mutants, name)
+    with pytest.raises((AssertionError, AttributeError, KeyError, ExceptionGroup)):
+        play_on(mutant)
+
+
+def test_the_state_machine_passes_a_correct_backend() -> None:
+    """The same play, so what it finds is the mutation."""
+    play_on(mutants.Correct)
+
+
+def play_on(backend: type[mutants.Correct]) -> None:
+    disk = mutants.Disk()
+    play(
+        lambda clock: backend(disk, clock),
+        persistent=True,
+        crash=lambda _: None,
+        order=lambda id: id.encode(),
+        examples=100,
+        steps=40,
+    )
