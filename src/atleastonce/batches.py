@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from .exceptions import AtLeastOnceError, StoreError
+from .exceptions import AtLeastOnceError, InvalidTask
 from .record import TaskKey
 
 _SHOWN = 5
@@ -26,9 +26,15 @@ class BatchFailure:
     not_done: tuple[TaskKey, ...] = attrs.field(repr=lambda keys: f"<{len(keys)} keys>")
 
 
-def note_failure(error: BaseException, verb: str, done: int, not_done: Sequence[TaskKey]) -> None:
-    """Say on the error how far the batch came: as text for people, as ``.batch`` for programs."""
-    unknown = isinstance(error, StoreError) and error.outcome == "unknown"
+def note_failure(
+    error: BaseException, verb: str, done: int, not_done: Sequence[TaskKey], *, during_write: bool
+) -> None:
+    """Say on the error how far the batch came: as text for people, as ``.batch`` for programs.
+
+    An error during the write (an interrupt, say) leaves it in doubt, unless it says that nothing was written.
+    """
+    nothing_written = isinstance(error, InvalidTask) or getattr(error, "outcome", None) == "not_applied"
+    unknown = during_write and not nothing_written
     ids = ", ".join(repr(key.id) for key in not_done[:_SHOWN])
     more = f" and {len(not_done) - _SHOWN:,} more" if len(not_done) > _SHOWN else ""
     error.add_note(

@@ -164,13 +164,15 @@ class TaskStore:
         write: Callable[[list[Task], list[Any]], None],
         progress: Progress | None,
     ) -> int:
-        done, size = 0, 0
+        done, size, writing = 0, 0, False
         batch: list[Task] = []
         converted: list[Any] = []
 
         def flush() -> None:
-            nonlocal done, size
+            nonlocal done, size, writing
+            writing = True
             write(batch, converted)
+            writing = False
             done += len(batch)
             size = 0
             batch.clear()
@@ -190,7 +192,7 @@ class TaskStore:
             if batch:
                 flush()
         except BaseException as error:
-            note_failure(error, verb, done, _keys(batch))
+            note_failure(error, verb, done, _keys(batch), during_write=writing)
             raise
         return done
 
