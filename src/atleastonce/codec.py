@@ -9,7 +9,7 @@ from .converter.plain import INT_MAX, check_loaded, check_plain, check_str, copy
 from .exceptions import InvalidTask, UnknownTaskType
 from .keys import check_id, check_task_list, check_type
 from .record import NO_META, TaskRecord
-from .registry import registry
+from .registry import registry, version_for
 from .task_class import plan_of
 from .versions import VERSION_LIMIT
 
@@ -94,7 +94,7 @@ def task_from_hash(task_hash: Any, cls: Any = None) -> Any:
         _optional_int(task_hash, "run_at", INT_MAX),
     )
     meta = _meta(task_hash.get("meta"))
-    found, version = registry.find(written) if cls is None else (cls, cls._version_number)
+    found, version = registry.find(written) if cls is None else (cls, version_for(cls, written))
     if version < found._version_number:
         task = _upcast(found, task_list, id, data, version)
     else:

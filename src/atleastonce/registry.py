@@ -62,7 +62,7 @@ class Registry:
 
     def _look_up(self, written: str) -> tuple[Any, int]:
         match = _WRITTEN.fullmatch(written)
-        tag, version = (match[1], int(match[2] or 1)) if match else (written, 1)
+        tag = match[1] if match else written
         cls: Any = self._by_tag.get(tag)
         hint = ""
         if cls is None:
@@ -73,12 +73,7 @@ class Registry:
                 f"no task class here has the type {written!r}; import the module that defines it, "
                 f"or name that module in the configuration: modules = [...]{hint}"
             )
-        if version > cls._version_number:
-            raise UnknownTaskType(
-                f"the type {written!r} is newer than {_place(cls)}, which is version {cls._version_number}; "
-                "run a newer release of the application"
-            )
-        return cls, version
+        return cls, version_for(cls, written)
 
     def _import_modules(self) -> str:
         """Import what the configuration names, once; what failed, for the message."""
@@ -100,6 +95,18 @@ class Registry:
                 self._by_tag, self._found = before, {}
 
 
+def version_for(cls: Any, written: str) -> int:
+    """The version in a stored type that means `cls`. Raises `UnknownTaskType` for one newer than the class's."""
+    match = _WRITTEN.fullmatch(written)
+    version = int(match[2] or 1) if match else 1
+    if version > cls._version_number:
+        raise UnknownTaskType(
+            f"the type {written!r} is newer than {_place(cls)}, which is version {cls._version_number}; "
+            "run a newer release of the application"
+        )
+    return version
+
+
 def _import_configured() -> str:
     try:
         modules = load_config().modules
@@ -109,7 +116,7 @@ def _import_configured() -> str:
     for name in modules:
         try:
             importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # SystemExit: a script that ends by sys.exit()
             log.exception("the module %s, named in the configuration, cannot be imported", name)
             failures.append(f"{name}: {type(error).__name__}")
     return f" (not importable: {', '.join(failures)})" if failures else ""
