@@ -19,7 +19,7 @@ def entries(count, **fields):
     return [Entry(task_list="l", id=f"{number:06}", **fields) for number in range(count)]
 
 
-@pytest.mark.parametrize("kind", [list, tuple, iter, lambda tasks: (t for t in tasks), lambda tasks: dict.fromkeys(range(3), 0) and tasks])
+@pytest.mark.parametrize("kind", [list, tuple, iter, lambda tasks: (t for t in tasks)])
 def test_any_iterable_is_taken(store, kind):
     assert store.save_all(kind(entries(3))) == 3
     assert [t.id for t in store.all("l")] == ["000000", "000001", "000002"]

@@ -55,7 +55,9 @@ def test_a_store_is_made_from_a_backend():
     assert backend.count("l") == 1
 
 
-@pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///", "tasks.db", "://", "sqlite:tasks.db", "sqlite://tasks.db"])
+@pytest.mark.parametrize(
+    "url", ["", "sqlite://", "sqlite:///", "tasks.db", "://", "sqlite:tasks.db", "sqlite://tasks.db"]
+)
 def test_a_url_that_names_nothing_is_refused(url, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError):
@@ -150,7 +152,9 @@ def test_the_worker_takes_the_password_from_its_own_configuration(monkeypatch):
     assert [url.password for url in SecretStore.opened] == ["se/same"]
 
 
-@pytest.mark.parametrize("configured", [None, SECRET.replace("host", "elsewhere"), SECRET.replace(":se%2Fsame", ""), "memory://"])
+@pytest.mark.parametrize(
+    "configured", [None, SECRET.replace("host", "elsewhere"), SECRET.replace(":se%2Fsame", ""), "memory://"]
+)
 def test_without_a_password_for_that_url_a_typed_error_says_so(monkeypatch, configured):
     sent = pickle.dumps(TaskStore(SECRET))
     if configured is not None:
@@ -175,7 +179,9 @@ def test_a_store_made_of_an_open_backend_sends_no_password():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # hypothesis or a test before may leave a thread
+@pytest.mark.filterwarnings(
+    "ignore:.*multi-threaded:DeprecationWarning"
+)  # hypothesis or a test before may leave a thread
 def test_a_forked_child_goes_on_with_the_store(tmp_path):
     store = TaskStore(f"sqlite:///{tmp_path}/t.db")
     store.save(Kept(task_list="l"))

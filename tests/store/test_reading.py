@@ -72,7 +72,12 @@ def test_an_age_that_is_none_is_refused_at_once(store, older_than):
 
 @pytest.mark.parametrize("key", [None, 5, "", "a\0b", "\ud800", "x" * 1_025])
 def test_bad_keys_are_refused_at_once(store, key):
-    for call in (lambda: store.find(key, "1"), lambda: store.find("l", key), lambda: store.all(key), lambda: store.count(key)):
+    for call in (
+        lambda: store.find(key, "1"),
+        lambda: store.find("l", key),
+        lambda: store.all(key),
+        lambda: store.count(key),
+    ):
         with pytest.raises(InvalidTask):
             call()
 

@@ -182,7 +182,11 @@ def test_it_is_compared_by_its_bytes(full):
 
 
 def test_repr_and_reason_show_no_payload(store):
-    for type, data in (("Nobody", b'{"a": "sesame"}'), ("tests.store.good@2", b'{"name": ["sesame"]}'), ("x", b"{sesame")):
+    for type, data in (
+        ("Nobody", b'{"a": "sesame"}'),
+        ("tests.store.good@2", b'{"name": ["sesame"]}'),
+        ("x", b"{sesame"),
+    ):
         store._backend.store([TaskRecord("l", "1", type, data)])
         task = store.find("l", "1")
         assert repr(task) == f"<UnreadableTask type={type!r} task_list='l' id='1'>"
@@ -216,5 +220,7 @@ def test_a_row_that_is_not_all_there_may_be_completed_but_not_saved():
 
 def test_data_that_takes_more_memory_than_a_stack_is_no_crash(store):
     """Nested deeper than the JSON library or our own checks go."""
-    store._backend.store([TaskRecord("l", "1", "tests.store.neighbour", b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}")])
+    store._backend.store(
+        [TaskRecord("l", "1", "tests.store.neighbour", b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}")]
+    )
     assert isinstance(store.find("l", "1").reason, InvalidTask)

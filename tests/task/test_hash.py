@@ -157,9 +157,7 @@ def test_data_that_does_not_fit_is_refused(item_class, data):
         Task.from_hash(wire(data=data))
 
 
-@pytest.mark.parametrize(
-    "meta", [[], "a", {"a": 1}, {1: "a"}, {"a": None}, {"\ud800": "a"}], ids=lambda value: ascii(value)
-)
+@pytest.mark.parametrize("meta", [[], "a", {"a": 1}, {1: "a"}, {"a": None}, {"\ud800": "a"}], ids=ascii)
 def test_meta_that_is_not_str_to_str_is_refused(item_class, meta):
     with pytest.raises(InvalidTask):
         Task.from_hash(wire(meta=meta))

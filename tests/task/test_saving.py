@@ -174,8 +174,10 @@ def test_saving_starts_anew_without_attempts(item_class, store):
 
 
 def test_configure_closes_nothing_and_takes_urls_backends_and_stores(item_class, monkeypatch, store):
-    closed = []
-    monkeypatch.setattr(TaskStore, "close", lambda self: closed.append(self))
+    def close(self):
+        pytest.fail("a store was closed that the caller may still use")
+
+    monkeypatch.setattr(TaskStore, "close", close)
     other = TaskStore("memory://")
     configure(other)
     assert default_store() is other
@@ -185,7 +187,6 @@ def test_configure_closes_nothing_and_takes_urls_backends_and_stores(item_class,
     configure("memory://")
     item_class.create(task_list="l")
     assert other.count("l") == 1
-    assert closed == []
 
 
 def test_what_a_failed_configure_leaves_is_what_was_there(store):
