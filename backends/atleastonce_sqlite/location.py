@@ -32,7 +32,8 @@ def path_of(url: StoreURL) -> str:
             "sqlite: a URL has no host and no user; it starts with three slashes (sqlite:///relative.db) "
             "or, for an absolute path, with four (sqlite:////var/lib/absolute.db)"
         )
-    return url.path
+    named = url.path not in {"", ":memory:"}
+    return str(Path(url.base, url.path)) if url.base and named else url.path
 
 
 def url_of(path: str, params: dict[str, str]) -> str:

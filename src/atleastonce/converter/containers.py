@@ -116,8 +116,9 @@ def union_hooks(tp: Any, hooks_of: HooksOf) -> Hooks:
     decoders = {kind: hooks_of(part)[1] for part in parts if not is_nested(part) for kind in _wire_types(part)}
     if nested:
         decoders[dict] = _nested_decoder(nested, hooks_of)
-    if float in decoders:
-        decoders.setdefault(int, decoders[float])  # 5 for 5.0, as other JSON writers have it
+    for hooks in (encoders, decoders):
+        if float in hooks:
+            hooks.setdefault(int, hooks[float])  # as a float field of its own takes an int
     names = " | ".join(sorted(kind.__name__ for kind in encoders))
 
     def encode(value: Any) -> Any:
@@ -155,9 +156,11 @@ def _wire_types(part: Any) -> set[type]:
 def _flag(tp: Any, value: Any) -> Any:
     if issubclass(tp, enum.Flag) and type(value) is int:  # any other Enum's call could run code of the class
         try:
-            return tp(value)
+            member = tp(value)
         except ValueError:
-            pass
+            member = None
+        if type(member) is tp and member.value == value:  # not where the class drops bits that it does not know
+            return member
     raise InvalidTask(f"is no value of {tp.__name__}")
 
 

@@ -12,9 +12,13 @@ from ..exceptions import InvalidTask
 
 INT_MIN = -(2**63)
 INT_MAX = 2**63 - 1
-MAX_DEPTH = 200
-"""How deep lists and objects may nest: orjson refuses to write more than 254 levels."""
+MAX_DEPTH = 254
+"""How deep lists and objects may nest in a task's data: orjson refuses to write more. All that was written can be read."""
 
+MAX_ANY_DEPTH = 200
+"""The same for a value of no declared type, which typed lists and nested classes may stand around."""
+
+_TOO_DEEP = f"lists and objects nest deeper than {MAX_ANY_DEPTH} levels, or hold themselves"
 _BIGGEST_EXACT = 2.0**63  # a float from here up may have been an integer of over 64 bits in the JSON text
 
 
@@ -51,12 +55,12 @@ def check_plain(value: Any, depth: int = MAX_DEPTH) -> None:
         check_float(value)
     elif kind is list:
         if not depth:
-            raise InvalidTask(f"lists and objects nest deeper than {MAX_DEPTH} levels, or hold themselves")
+            raise InvalidTask(_TOO_DEEP)
         for item in value:
             check_plain(item, depth - 1)
     elif kind is dict:
         if not depth:
-            raise InvalidTask(f"lists and objects nest deeper than {MAX_DEPTH} levels, or hold themselves")
+            raise InvalidTask(_TOO_DEEP)
         for key, item in value.items():
             if type(key) is not str:
                 raise InvalidTask(f"an object's key must be a str, not {type(key).__name__}")

@@ -15,15 +15,21 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from ..exceptions import InvalidTask
-from .plain import check_float, check_int, check_plain, check_str
+from .plain import MAX_ANY_DEPTH, check_float, check_int, check_plain, check_str
 
 Encode = Callable[[Any], Any]
 Decode = Callable[..., Any]
 """Takes the wire value; cattrs adds the type, which is not needed."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?")
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][+-]?[0-9]+)?")
+_DATE_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME_TEXT = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{6})?)?)?"
+_DATE, _TIME, _DATETIME = map(re.compile, (_DATE_TEXT, _TIME_TEXT, f"{_DATE_TEXT}[T ]{_TIME_TEXT}"))
+"""Narrower than `fromisoformat`, which cuts off what is finer than a microsecond and takes more with each Python."""
+_BIGGEST_EXACT_INT = 2**53
 _MICROSECOND = timedelta(microseconds=1)
+_NAN = Decimal("NaN")
 
 
 def wrong(expected: str, value: Any) -> NoReturn:
@@ -57,21 +63,19 @@ def _none(value: Any, _: Any = None) -> None:
 
 
 def _any(value: Any) -> Any:
-    check_plain(value)
+    check_plain(value, MAX_ANY_DEPTH)
     return value
 
 
-def _encode_float(value: Any) -> float:
+def _float(value: Any, _: Any = None) -> float:
+    if type(value) is int:  # typing has it that an int will do, and other JSON writers drop the fraction of 5.0
+        if abs(value) > _BIGGEST_EXACT_INT:
+            raise InvalidTask("an int for a float field must be exact as a float: at most 2**53")
+        return float(value)
     if type(value) is not float:
         wrong("float", value)
     check_float(value)
     return value
-
-
-def _decode_float(value: Any, _: Any = None) -> float:
-    if type(value) is int:  # other JSON writers drop the fraction of 5.0
-        return float(value)
-    return _encode_float(value)
 
 
 def _encode_datetime(value: Any) -> str:
@@ -83,7 +87,7 @@ def _encode_datetime(value: Any) -> str:
 
 
 def _decode_datetime(value: Any, _: Any = None) -> datetime:
-    moment: datetime = _parse(datetime.fromisoformat, value, "datetime")
+    moment: datetime = _parse(datetime.fromisoformat, _DATETIME, value, "datetime")
     if moment.utcoffset() is None:
         raise InvalidTask("must be a datetime with its offset from UTC")
     return moment
@@ -132,16 +136,19 @@ def _encode_decimal(value: Any) -> str:
         wrong("Decimal", value)
     if not value.is_finite():
         raise InvalidTask("must be a finite Decimal")
-    return str(value)
+    return str(value).upper()  # a Decimal context may ask for a small e
 
 
 def _decode_decimal(value: Any, _: Any = None) -> Decimal:
     if type(value) is not str or not _DECIMAL.fullmatch(value):
         wrong("a Decimal's text", value)
     try:
-        return Decimal(value)
+        number = Decimal(value)
     except InvalidOperation:  # an exponent beyond what Decimal can hold
-        raise InvalidTask("must be a Decimal's text with an exponent that Decimal can hold") from None
+        number = _NAN
+    if number.is_nan():  # what a context that traps nothing makes of it
+        raise InvalidTask("must be a Decimal's text with an exponent that Decimal can hold")
+    return number
 
 
 def _encode_bytes(value: Any) -> str:
@@ -162,9 +169,11 @@ def _decode_bytes(value: Any, _: Any = None) -> bytes:
     return content
 
 
-def _parse(parser: Callable[[str], Any], value: Any, what: str) -> Any:
+def _parse(parser: Callable[[str], Any], form: re.Pattern[str], value: Any, what: str) -> Any:
     if type(value) is not str:
         wrong(f"a {what}'s text", value)
+    if not form.fullmatch(value):
+        raise InvalidTask(f"is no {what} in ISO 8601 form, to the microsecond at most")
     try:
         return parser(value)
     except ValueError:
@@ -175,12 +184,12 @@ SCALARS: dict[Any, tuple[Encode, Decode]] = {
     str: (_str, _str),
     int: (_int, _int),
     bool: (_bool, _bool),
-    float: (_encode_float, _decode_float),
+    float: (_float, _float),
     type(None): (_none, _none),
     Any: (_any, lambda value, _=None: value),  # checked as a whole when loaded, see `plain.check_loaded`
     datetime: (_encode_datetime, _decode_datetime),
-    date: (_encode_date, lambda value, _=None: _parse(date.fromisoformat, value, "date")),
-    time: (_encode_time, lambda value, _=None: _parse(time.fromisoformat, value, "time")),
+    date: (_encode_date, lambda value, _=None: _parse(date.fromisoformat, _DATE, value, "date")),
+    time: (_encode_time, lambda value, _=None: _parse(time.fromisoformat, _TIME, value, "time")),
     timedelta: (_encode_timedelta, _decode_timedelta),
     UUID: (_encode_uuid, _decode_uuid),
     Decimal: (_encode_decimal, _decode_decimal),
