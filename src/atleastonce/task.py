@@ -15,7 +15,7 @@ from .delivery import Delivery, to_datetime
 from .exceptions import InvalidTask
 from .ids import new_id
 from .keys import check_id, check_task_list
-from .record import NO_META, TaskRecord
+from .record import NO_META
 from .task_class import define, make_task_class, plan_of, refuse_decorator
 
 if TYPE_CHECKING:
@@ -234,8 +234,7 @@ class Task(TaskBase, registered=False):
             return None
         return Delivery(saved_at=to_datetime(self._saved_at), attempts=self._attempts, last_error=self._last_error)
 
-    def _record_to_save(self) -> TaskRecord:
-        return codec.record_of(self)
+    _record_to_save = codec.record_of
 
     def _bound_store(self) -> TaskStore:
         return _default_store() if self._store is None else self._store

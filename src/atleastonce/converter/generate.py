@@ -6,12 +6,12 @@ The common types are checked in line, without a call; the rest go through the ho
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import attrs
 
 from ..exceptions import InvalidTask
-from .annotations import bare, is_union, members
+from .annotations import bare, members
 from .plain import INT_MAX, INT_MIN
 from .scalars import Decode, Encode
 
@@ -66,13 +66,23 @@ def make_decode(fields: Sequence[Field]) -> Callable[[dict[str, Any]], dict[str,
 
 
 def _convert(conditions: dict[type, str], tp: Any, i: int) -> list[str]:
+    """The lines that put ``v{i}`` through its hook: always, or for the common types only where a look says so."""
+    value, call = f"v{i}", f"v{i} = h{i}(v{i})"
     parts = [part for part in members(tp) if part is not type(None)]
-    condition = conditions.get(parts[0]) if len(parts) == 1 else None
-    if condition is None:
-        return [f"    v{i} = h{i}(v{i})"]
-    if is_union(bare(tp)) and type(None) in get_args(bare(tp)):
-        condition = f"{{v}} is not None and ({condition})"
-    return [f"    if {condition.format(v=f'v{i}')}: v{i} = h{i}(v{i})"]
+    if len(parts) != 1:
+        return [f"    {call}"]
+    unless_none = f"{value} is not None and " if type(None) in members(tp) else ""
+    if parts[0] in conditions:
+        return [f"    if {unless_none}({conditions[parts[0]].format(v=value)}): {call}"]
+    item = bare(get_args(parts[0])[0]) if get_origin(parts[0]) is list else None
+    if item not in conditions:
+        return [f"    {call}"]
+    return [
+        f"    if type({value}) is list:",
+        f"        for item in {value}:",
+        f"            if {conditions[item].format(v='item')}: {call}; break",
+        f"    elif {unless_none}True: {call}",
+    ]
 
 
 def _labelled(name: str, hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
