@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from operator import attrgetter
 from typing import cast
 
 from .clock import Clock
@@ -32,14 +33,14 @@ def load_backend(scheme: str) -> Backend:
     target = _BUILT_IN.get(scheme) or (scheme if ":" in scheme else _entry_point(scheme))
     module, _, attribute = target.partition(":")
     try:
-        backend = getattr(importlib.import_module(module), attribute)
+        backend = attrgetter(attribute)(importlib.import_module(module))
     except ImportError as error:
         missing = error.name or module
         raise ConfigurationError(
             f"the backend {scheme!r} needs the module {missing!r}, which cannot be imported; "
             f'try: pip install "atleastonce[{scheme}]"'
             if scheme in _BUILT_IN
-            else f"the backend {scheme!r} needs the module {missing!r}, which cannot be imported"
+            else f"the backend {scheme!r} needs the module {missing!r}, which cannot be imported; install what has it"
         ) from error
     except AttributeError:
         raise ConfigurationError(f"the backend {scheme!r}: {module} has no {attribute!r}") from None

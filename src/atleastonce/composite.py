@@ -8,6 +8,7 @@ from typing import Any, Self
 from .exceptions import InvalidTask
 from .execution import execute
 from .keys import check_task_list
+from .record import TaskRecord
 from .task import Task
 
 
@@ -40,9 +41,16 @@ class CompositeTask(Task):
     child_task_list: str
 
     def __attrs_post_init__(self) -> None:
+        self._check_child_task_list()
+
+    def _check_child_task_list(self) -> None:
         check_task_list(self.child_task_list)
         if self.child_task_list == self.task_list:
             raise InvalidTask(f"a composite's child_task_list must not be its own list, {self.task_list!r}")
+
+    def _record_to_save(self) -> TaskRecord:
+        self._check_child_task_list()  # again: it may have been set since
+        return super()._record_to_save()
 
     def execute(self, *args: Any, **options: Any) -> list[Any]:
         """Execute each child with the same options and complete it; the results, in the order of `TaskStore.all`.
@@ -50,6 +58,7 @@ class CompositeTask(Task):
         A child that fails stays pending and stops no other. Raises `ChildrenFailed` (an ExceptionGroup) at the end with
         all that was raised, and with what succeeded in its ``results``.
         """
+        self._check_child_task_list()
         store = self._bound_store()
         results: list[Any] = []
         errors: list[Exception] = []
