@@ -85,7 +85,7 @@ def test_a_newer_version_is_unknown(person, store, written):
 
 @pytest.mark.parametrize(
     "written",
-    ["person@", "person@0", "person@-1", "person@01", "person@1.0", "person@x", "@1", "person@1@2", "person@１", "person@1\n",
+    ["person@", "person@0", "person@-1", "person@01", "person@1.0", "person@x", "@1", "person@1@2", "person@\uff11", "person@1\n",
      "person@9999999999"],
 )  # fmt: skip
 def test_what_is_no_version_is_unknown(person, store, written):
