@@ -322,7 +322,7 @@ class HoldsItsLockWhileRead(Correct):
 class ReadsWhatWasSavedAnew(Correct):
     def all(self, task_list: str, *, saved_before: int | None = None) -> Iterator[TaskRecord]:
         seen: set[int | None] = set()
-        while new := [r for r in super(ReadsWhatWasSavedAnew, self).all(task_list) if r.saved_at not in seen]:
+        while new := [r for r in super().all(task_list) if r.saved_at not in seen]:
             seen.add(new[0].saved_at)
             if self.is_before(new[0], saved_before):
                 yield new[0]

@@ -72,7 +72,7 @@ def test_a_mark_on_the_suites_own_test_is_seen() -> None:
     pytest.mark.skip(test)
     try:
         with pytest.raises(TypeError, match=NAME):
-            subclass(**{"waivers": {NAME: "even so"}})
+            subclass(waivers={NAME: "even so"})
     finally:
         del test.pytestmark
 

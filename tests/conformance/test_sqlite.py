@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from atleastonce_sqlite import SqliteStore
 
 from atleastonce.testing import BackendConformance
 from atleastonce.testing.clauses.base import OpenBackend
+from atleastonce_sqlite import SqliteStore
 
 
 class TestSqlite(BackendConformance):

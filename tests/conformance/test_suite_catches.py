@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import pytest
 from hypothesis import Phase, settings
-from tests.conformance import mutants
 
 from atleastonce.testing import BackendConformance
 from atleastonce.testing.clauses.base import OpenBackend
 from atleastonce.testing.machine import play
+from tests.conformance import mutants
 
 pytest_plugins = ["pytester"]
 

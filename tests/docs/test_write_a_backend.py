@@ -1,0 +1,38 @@
+"""The page "write your own backend": its backend keeps the contract, by its own test module."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "write-a-backend.md"
+
+
+def python_blocks() -> list[str]:
+    """The page's blocks of Python, in order."""
+    return re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_pages_backend_keeps_the_contract(pytester: pytest.Pytester) -> None:
+    """The first block is the backend, the second its tests; both run as they stand."""
+    pytest.importorskip("fcntl", reason="the page says: for systems with flock")
+    backend, tests, _ = python_blocks()
+    pytester.makepyfile(folder_store=backend, test_folder_store=tests)
+    pytester.makeconftest(Path(__file__).parents[1].joinpath("conftest.py").read_text(encoding="utf-8"))
+    outcomes = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-ra", "--durations=6").parseoutcomes()
+    assert set(outcomes) == {"passed"}
+    assert outcomes["passed"] > 100
+
+
+def test_the_pages_waiver_names_a_test() -> None:
+    """The block that shows a waiver holds no name that is gone."""
+    from atleastonce.testing import BackendConformance
+
+    namespace: dict[str, dict[str, str]] = {}
+    exec(python_blocks()[2], namespace)
+    assert [hasattr(BackendConformance, name) for name in namespace["waivers"]] == [True]
