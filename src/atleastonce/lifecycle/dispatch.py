@@ -55,14 +55,14 @@ def dispatch(
             handover.finish()
         except Broken as error:
             broken = broken or error
+    report = tally.report()
     if broken is not None:
-        report = tally.report()
         raise HandoverFailed(
             f"handing over stopped: {broken}; {report.saved:,} tasks were saved and {report.handed:,} handed over, "
             f"{report.left:,} are pending: redrive them",
             report=report,
         ) from broken.__cause__
-    return tally.report()
+    return report
 
 
 def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[list[Task]]:
@@ -73,9 +73,12 @@ def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[li
         nonlocal batch, last_save
         last_save = time.monotonic()
         saved, batch = batch, []
-        store.save_all(saved)
-        tally.saved += len(saved)
-        tally.seen += len(saved)
+        before = tally.saved
+
+        def progress(done: int) -> None:  # a batch of much data is saved in parts, and the last may fail
+            tally.saved = tally.seen = before + done
+
+        store.save_all(saved, progress=progress)
         return saved
 
     try:

@@ -181,8 +181,8 @@ class _ToExecutor:
     def abandon(self) -> None:
         self._on_result = None
         self._cancel()
-        while self._in_flight:
-            self._settle(self._next_done())
+        for future in list(self._in_flight):  # not by `_done`: Ctrl-C may have come between a take from it and the settling
+            self._settle(future)
 
     def _cancel(self) -> None:
         for future in list(self._in_flight):
@@ -190,17 +190,19 @@ class _ToExecutor:
 
     def _next_done(self) -> Future[Outcome]:
         while True:
+            if self._stop is not None and self._stop.is_set():
+                self._cancel()
             try:
                 return self._done.get(timeout=STOP_POLL_S)
             except Empty:
-                if self._stop is not None and self._stop.is_set():
-                    self._cancel()
+                continue
 
     def _settle(self, future: Future[Outcome]) -> None:
-        task = self._in_flight.pop(future)
         if future.cancelled():
+            del self._in_flight[future]
             return
-        error = future.exception()
+        error = future.exception()  # waits, where it is not done yet
+        task = self._in_flight.pop(future)
         if isinstance(error, BrokenExecutor):  # no fault of this task, as far as anybody knows
             self._broken = error
         elif error is not None:

@@ -45,6 +45,7 @@ def redrive(
     tally = Tally()
     handover = make_handover(to, bound, tally, on_result, stop)
     pending = bound.all(task_list, older_than)
+    broken: Broken | None = None
     with noting(tally, handover):
         try:
             for task in pending:
@@ -54,11 +55,13 @@ def redrive(
                 hand(task, handover, tally)
             handover.finish()
         except Broken as error:
+            broken = error
             handover.abandon()
-            report = tally.report()
-            raise HandoverFailed(
-                f"handing over stopped: {error}; {report.handed:,} tasks were handed over, {report.left:,} of those seen "
-                "are still pending: redrive them again",
-                report=report,
-            ) from error.__cause__
-    return tally.report()
+    report = tally.report()
+    if broken is not None:
+        raise HandoverFailed(
+            f"handing over stopped: {broken}; {report.handed:,} tasks were handed over, {report.left:,} of those seen "
+            "are still pending: redrive them again",
+            report=report,
+        ) from broken.__cause__
+    return report

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ..exceptions import ConfigurationError, HandoverFailed
+from ..exceptions import ConfigurationError
 from .handover import Handover
 from .report import Tally
 
@@ -18,8 +18,6 @@ def noting(tally: Tally, handover: Handover) -> Iterator[None]:
     """On the way out of a run that an error ends: wait for what runs, and say on the error what is left."""
     try:
         yield
-    except HandoverFailed:
-        raise
     except BaseException as error:
         handover.abandon()
         report = tally.report()
@@ -53,9 +51,9 @@ def graceful_signals(*signals: signal.Signals) -> Iterator[threading.Event]:
         stop.set()
         restore()
 
-    for number in previous:
-        signal.signal(number, handle)
     try:
+        for number in previous:
+            signal.signal(number, handle)
         yield stop
     finally:
         restore()
