@@ -28,6 +28,9 @@ class Disk:
     def __init__(self) -> None:
         self.rows: Rows = {}
 
+    def damage(self, task_list: str, id: str) -> None:
+        self.rows[task_list, id] = attrs.evolve(self.rows[task_list, id], problem="damaged")
+
 
 class Correct:
     """Keeps the contract. The mutants change one of its small methods each."""
@@ -54,7 +57,7 @@ class Correct:
         return self.versions.next(floor)
 
     def stored(self, record: TaskRecord, version: int, there: TaskRecord | None) -> TaskRecord:
-        return attrs.evolve(record, saved_at=version, attempts=0, last_error=None, meta=dict(record.meta))
+        return attrs.evolve(record, saved_at=version, attempts=0, last_error=None, problem=None, meta=dict(record.meta))
 
     def store(self, records: Sequence[TaskRecord]) -> Sequence[int]:
         with self.lock:
@@ -326,6 +329,24 @@ class ReadsWhatWasSavedAnew(Correct):
             seen.add(new[0].saved_at)
             if self.is_before(new[0], saved_before):
                 yield new[0]
+
+
+class HidesDamage(Correct):
+    def all(self, task_list: str, *, saved_before: int | None = None) -> Iterator[TaskRecord]:
+        return (r for r in super().all(task_list, saved_before=saved_before) if not r.problem)
+
+
+class StopsAtDamage(Correct):
+    def all(self, task_list: str, *, saved_before: int | None = None) -> Iterator[TaskRecord]:
+        for one in super().all(task_list, saved_before=saved_before):
+            yield one
+            if one.problem:
+                return
+
+
+class CannotRemoveDamage(Correct):
+    def is_meant(self, key: TaskKey, there: TaskRecord) -> bool:
+        return super().is_meant(key, there) and not there.problem
 
 
 class CountsSaves(Correct):

@@ -11,6 +11,7 @@ from hypothesis import Phase, settings
 
 from atleastonce.testing import BackendConformance
 from atleastonce.testing.clauses.base import OpenBackend
+from atleastonce.testing.clauses.damage import Damage
 from atleastonce.testing.machine import play
 from tests.conformance import mutants
 
@@ -27,10 +28,19 @@ class TestCorrect(BackendConformance):
     }
 
     @pytest.fixture
-    def open_backend(self) -> OpenBackend:
+    def disk(self) -> mutants.Disk:
         """One dict for all objects of a test."""
-        disk = mutants.Disk()
+        return mutants.Disk()
+
+    @pytest.fixture
+    def open_backend(self, disk: mutants.Disk) -> OpenBackend:
+        """A correct backend on it."""
         return lambda clock: mutants.Correct(disk, clock)
+
+    @pytest.fixture
+    def damage(self, disk: mutants.Disk) -> Damage:
+        """Marks a row."""
+        return disk.damage
 
 
 CAUGHT_BY = {
@@ -69,6 +79,9 @@ CAUGHT_BY = {
     "StopsAtAShortPage": "test_saved_before_over_a_long_list",
     "HoldsItsLockWhileRead": "test_readers_left_half_way_block_nobody",
     "ReadsWhatWasSavedAnew": "test_each_may_be_saved_anew_as_it_is_read",
+    "HidesDamage": "test_damage_is_shown_and_hides_nobody",
+    "StopsAtDamage": "test_damage_is_shown_and_hides_nobody",
+    "CannotRemoveDamage": "test_damage_stays_until_it_is_removed",
     "CountsSaves": "test_ids_are_told_apart_to_the_byte",
     "NamesListsAgain": "test_a_new_list_is_named_once",
     "NamesNoLists": "test_task_lists_keep_a_list_until_it_is_empty",
@@ -101,9 +114,16 @@ SUITE = """
         deadline_s = 3
 
         @pytest.fixture
-        def open_backend(self):
-            disk = mutants.Disk()
+        def disk(self):
+            return mutants.Disk()
+
+        @pytest.fixture
+        def open_backend(self, disk):
             return lambda clock: mutants.{name}(disk, clock)
+
+        @pytest.fixture
+        def damage(self, disk):
+            return disk.damage
 """
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from .clauses.base import OpenBackend
+from .clauses.damage import DamageClauses
 from .clauses.deleting import DeletingClauses
 from .clauses.forks import ForkClauses
 from .clauses.lifetime import LifetimeClauses
@@ -25,6 +26,7 @@ class BackendConformance(
     DeletingClauses,
     ReadingClauses,
     MovingClauses,
+    DamageClauses,
     LifetimeClauses,
     ThreadClauses,
     ForkClauses,
@@ -36,7 +38,8 @@ class BackendConformance(
             def open_backend(self, tmp_path):
                 return lambda clock: MyStore(tmp_path / "tasks", clock=clock)
 
-    What a backend may say about itself: `persistent`, `many_records`, `deadline_s`, `order`, `crash`.
+    What a backend may say about itself: `persistent`, `many_records`, `deadline_s`, `order`, `crash`. A second, optional
+    fixture, `damage`, lets the suite see what becomes of a damaged record.
 
     A clause that it cannot keep goes into `waivers`, with the reason; the test is then expected to fail, and fails
     when it passes. A subclass that overrides a test and gives no reason is a TypeError as soon as it is made.
