@@ -181,7 +181,8 @@ class _ToExecutor:
     def abandon(self) -> None:
         self._on_result = None
         self._cancel()
-        for future in list(self._in_flight):  # not by `_done`: Ctrl-C may have come between a take from it and the settling
+        # Not by `_done`: Ctrl-C may have come between taking a future from it and settling that.
+        for future in list(self._in_flight):
             self._settle(future)
 
     def _cancel(self) -> None:
