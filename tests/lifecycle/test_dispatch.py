@@ -50,7 +50,7 @@ class Recording(MemoryStore):
 class Inline(Executor):
     """Executes at once, in the caller's thread; may be told to refuse or to break at some submissions."""
 
-    def __init__(self, refuse=(), error=RuntimeError("not now")):
+    def __init__(self, refuse=(), error=None):
         self.refuse = refuse
         self.error = error
         self.submitted = []

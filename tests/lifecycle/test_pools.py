@@ -268,7 +268,7 @@ def test_after_the_pool_broke_the_rest_is_saved_all_the_same(store, folder):
 
         def generate():
             yield jobs.Killed(id="killer", folder=str(folder))
-            jobs.wait_for(lambda: (folder / "killed").exists())
+            jobs.wait_for((folder / "killed").exists)
             for _ in range(3_000):
                 yield jobs.Job()
 
