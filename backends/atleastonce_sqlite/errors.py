@@ -9,6 +9,13 @@ from atleastonce.exceptions import AtLeastOnceError, InvalidTask, Outcome, Store
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB}
+_AFTER_THE_FACT = {
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERNAL,
+    sqlite3.SQLITE_ABORT,
+    sqlite3.SQLITE_INTERRUPT,
+}
 _BAD_VALUE = {
     sqlite3.SQLITE_TOOBIG,
     sqlite3.SQLITE_CONSTRAINT,
@@ -34,13 +41,12 @@ def breaks_connection(error: BaseException) -> bool:
 
 
 def outcome_of_commit(error: BaseException) -> Outcome:
-    """What a COMMIT that failed has done.
+    """What a COMMIT that failed, or a statement that commits by itself, has done.
 
-    A full disk or a lock stops it before the last frame is in the WAL, and SQLite rolls back. After an I/O error (an
-    fsync that failed, say) the frames may be there, and a recovery after a crash may take them for committed.
+    A full disk, a lock or a bad value stops it before the last frame is in the WAL, and SQLite rolls back. After an I/O
+    error (an fsync that failed, say) the frames may be there, and a recovery after a crash may take them for committed.
     """
-    harmless = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CONSTRAINT, *_BUSY}
-    return "not_applied" if primary_code(error) in harmless else "unknown"
+    return "unknown" if primary_code(error) in _AFTER_THE_FACT else "not_applied"
 
 
 def translate(error: Exception, path: str, timeout: float, outcome: Outcome = "not_applied") -> Exception:

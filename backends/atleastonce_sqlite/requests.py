@@ -16,6 +16,13 @@ from .watermark import Watermark
 _INSERT = """\
 INSERT INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+# No version, and so a NOT NULL constraint that fails, unless the mark is what it was. (INSERT ... SELECT ... WHERE would do
+# without an error, but SQLite keeps a statement journal for it: 8 microseconds.)
+_INSERT_IF_MARK = """\
+INSERT INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
+VALUES (?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (
+  SELECT 1 FROM atleastonce_settings WHERE one = 1 AND version_floor = ? AND owner = ?
+) THEN ? END) ON CONFLICT DO NOTHING"""
 _STORED = "SELECT saved_at FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND id = CAST(? AS TEXT)"
 _REPLACE = """\
 REPLACE INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
@@ -25,64 +32,81 @@ _DELETE = "DELETE FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND i
 _ANY_VERSION = 2**63 - 1  # SQLite's largest integer
 
 
+_Bare = tuple[str, str, str, bytes, int | None, str | None]
+"""A row without its version: task_list, id, type, data, run_at, meta."""
+
+
 class Write(Request):
     """What the writer takes."""
 
-    __slots__ = ()
+    def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
+        """Do it in a single statement, a transaction by itself, if one will do. False: nothing was written."""
+        return False
 
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
-        """Do it, in the transaction that is open."""
+        """Do it in the transaction that is open."""
         raise NotImplementedError
 
 
 class Close(Write):
     """Wants a turn to itself, too large to be shared, in which the connection is closed."""
 
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(MAX_ROWS + 1)
+    size = MAX_ROWS + 1
 
 
 class Save(Write):
     """Insert or replace these records. Raises `InvalidTask` for one that cannot be written."""
 
-    __slots__ = ("_above", "_bare", "versions")
+    versions: Sequence[int] = ()
 
     def __init__(self, records: Sequence[TaskRecord]) -> None:
-        super().__init__(len(records))
-        self.versions: Sequence[int] = ()
-        self._bare = [
-            (it.task_list, it.id, it.type, it.data, it.run_at, _json(it.meta) if it.meta else None) for it in records
-        ]
         if len(records) == 1:
-            self._above = records[0].saved_at
+            (it,) = records
+            self._bare = [_bare(it)]
+            self._above = it.saved_at
         else:
+            self.size = len(records)
+            self._bare = [_bare(it) for it in records]
             self._above = max((it.saved_at for it in records if it.saved_at is not None), default=None)
 
+    def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
+        """The usual save: of one key, which is new."""
+        if self.size != 1 or self._above is not None:  # saved before: it is probably there
+            return False
+        guess = watermark.guess()
+        if guess is None:
+            return False
+        try:
+            cursor.execute(_INSERT_IF_MARK, self._bare[0] + guess)
+        except UnicodeEncodeError:  # bytes that are no UTF-8 and came from a store by surrogateescape
+            return False
+        except sqlite3.IntegrityError:  # another store moved the mark; a bad value fails again the slow way
+            return False
+        self.versions = guess[2:]
+        return cursor.rowcount == 1
+
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
-        """Do it, in the transaction that is open."""
-        first = watermark.give(cursor, self.size, self._above)
-        self.versions = range(first, first + self.size)
-        if not self._insert(cursor, first):
-            self._replace(cursor, watermark)
+        """Do it in the transaction that is open."""
+        if not self.at_once(cursor, watermark):
+            first = watermark.give(cursor, self.size, self._above)
+            self.versions = range(first, first + self.size)
+            if not self._insert(cursor, first):
+                self._replace(cursor, watermark)
 
     def _insert(self, cursor: sqlite3.Cursor, first: int) -> bool:
         """The fast way, for keys that are new. False, with nothing written, where one is not."""
+        many = self.size > 1
+        if many:
+            cursor.execute("SAVEPOINT batch")
         try:
-            if self.size == 1:
-                cursor.execute(_INSERT, (*self._bare[0], first))
-                return cursor.rowcount == 1
-            cursor.execute("SAVEPOINT fast")
             cursor.executemany(_INSERT, [(*bare, version) for version, bare in enumerate(self._bare, first)])
             done = cursor.rowcount == self.size
-        except UnicodeEncodeError:  # bytes that are no UTF-8 and came from a store by surrogateescape
+        except UnicodeEncodeError:  # as above
             done = False
-            if self.size == 1:
-                return False
-        if not done:
-            cursor.execute("ROLLBACK TO fast")
-        cursor.execute("RELEASE fast")
+        if many:
+            if not done:
+                cursor.execute("ROLLBACK TO batch")
+            cursor.execute("RELEASE batch")
         return done
 
     def _replace(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
@@ -100,21 +124,31 @@ class Save(Write):
 class Delete(Write):
     """Delete what is stored under these keys, as far as it is not newer."""
 
-    __slots__ = ("_keys",)
-
     def __init__(self, keys: Sequence[TaskKey]) -> None:
-        super().__init__(len(keys))
+        self.size = len(keys)
         self._keys = [(it.task_list, it.id, _ANY_VERSION if it.saved_at is None else it.saved_at) for it in keys]
 
-    def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
-        """Do it, in the transaction that is open."""
+    def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
+        """The usual delete: of one key."""
+        if self.size != 1:
+            return False
         try:
-            if self.size == 1:
-                cursor.execute(_DELETE, self._keys[0])
-            else:
-                cursor.executemany(_DELETE, self._keys)
-        except UnicodeEncodeError:  # as in Save; what was deleted by then is deleted
+            cursor.execute(_DELETE, self._keys[0])
+        except UnicodeEncodeError:  # as in Save
+            return False
+        return True
+
+    def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
+        """Do it in the transaction that is open."""
+        try:
+            cursor.executemany(_DELETE, self._keys)
+        except UnicodeEncodeError:  # what was deleted by then is deleted
             cursor.executemany(_DELETE, [(encode(list_), encode(id), version) for list_, id, version in self._keys])
+
+
+def _bare(it: TaskRecord) -> _Bare:
+    meta = it.meta
+    return it.task_list, it.id, it.type, it.data, it.run_at, _json(meta) if meta else None
 
 
 def _json(meta: Mapping[str, str]) -> str:

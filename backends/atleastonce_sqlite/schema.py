@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS atleastonce_tasks (
 CREATE TABLE IF NOT EXISTS atleastonce_settings (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   version_floor INTEGER NOT NULL CHECK (typeof(version_floor) = 'integer'),
-  slack_us INTEGER NOT NULL CHECK (typeof(slack_us) = 'integer')
+  slack_us INTEGER NOT NULL CHECK (typeof(slack_us) = 'integer'),
+  owner INTEGER
 )""",
 )
 _STATEMENTS = (

@@ -18,18 +18,23 @@ MAX_ROWS = 10_000
 class Request:
     """What one thread wants written. `serve` ends it by setting `finished`, and `error` where it failed."""
 
-    __slots__ = ("error", "finished", "served", "size", "wake")
+    size = 1
+    """In rows."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.finished = False
-        self.error: Exception | None = None
-        self.served: Sequence[Request] = (self,)  # in this one's turn, should it get one
-        self.wake: threading.Lock | None = None  # held until the request is finished or its thread has the turn
+    # Defaults of the class, so that a request that is served at once need not set them.
+    finished = False
+    error: Exception | None = None
+    shared: Sequence[Request] = ()
+    """All that are served in this one's turn, this one first; empty: only this one."""
+    wake: threading.Lock | None = None
+    """Held until the request is finished or its thread has the turn."""
 
 
 class Turns:
     """Hands the turn from thread to thread.
+
+    Whose turn it is stands in a dict, and is claimed by `dict.setdefault`: one step, with no moment between taking the turn
+    and noting who took it, at which Ctrl-C could leave it taken for ever; and twice as fast as a lock.
 
     Args:
         serve: called by the thread that has the turn, with the requests to serve; ends every one of them, or raises
@@ -38,36 +43,23 @@ class Turns:
 
     def __init__(self, serve: Callable[[Sequence[Any]], None]) -> None:
         self._serve = serve
-        self._lock = threading.Lock()  # held for a few instructions at a time
-        self._turn: Request | None = None  # whose thread has the turn, or is being woken to take it
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as new: in a child, the threads that had the turn or waited for it are gone."""
+        self._turn: dict[None, Request] = {}  # whose thread has the turn, or is being woken to take it
         self._waiting: list[Request] = []
+        self._queue_lock = threading.Lock()  # held to take somebody out of those who wait
 
     def take(self, request: Request) -> None:
         """Have the request served, by this thread or another. Raises its error."""
-        lock = self._lock
         try:
-            lock.acquire()
-            try:
-                if self._turn is None:
-                    self._turn = request
-                else:
-                    request.wake = threading.Lock()
-                    request.wake.acquire()
-                    self._waiting.append(request)
-            finally:
-                lock.release()
-            if request.wake is not None:
-                request.wake.acquire()
-                if not request.finished:
-                    self._collect(request)
+            if self._turn.setdefault(None, request) is not request:
+                self._wait(request)
             if not request.finished:
-                self._serve(request.served)
-                lock.acquire()
-                try:
-                    self._pass_on()
-                finally:
-                    lock.release()
-                for other in request.served:
+                self._serve(request.shared or (request,))
+                self._pass_on(request)
+                for other in request.shared:
                     _wake(other)
         except BaseException:
             self._abandon(request)
@@ -75,32 +67,55 @@ class Turns:
         if request.error is not None:
             raise request.error
 
+    def _wait(self, request: Request) -> None:
+        """Until the request is finished, or this thread has the turn: then with all that can be served in it."""
+        request.wake = threading.Lock()
+        request.wake.acquire()
+        self._waiting.append(request)
+        # Whoever had the turn may have left it just before, without seeing this one.
+        if self._turn.setdefault(None, request) is not request:
+            request.wake.acquire()
+        if not request.finished:
+            self._collect(request)
+
     def _collect(self, request: Request) -> None:
-        """Take from those who wait as many as one turn can serve. This one is the first of them."""
-        with self._lock:
-            total = number = 0
+        """Take from those who wait as many as one turn can serve, this one first."""
+        with self._queue_lock:
+            self._waiting.remove(request)
+            shared, total = [request], request.size
             for other in self._waiting:
                 total += other.size
-                if number and total > MAX_ROWS:
+                if total > MAX_ROWS:
                     break
-                number += 1
-            request.served, self._waiting = self._waiting[:number], self._waiting[number:]
+                shared.append(other)
+            del self._waiting[: len(shared) - 1]
+            request.shared = shared
 
-    def _pass_on(self) -> None:
-        """Under the lock: give the turn to the first who waits."""
-        self._turn = self._waiting[0] if self._waiting else None
-        if self._turn is not None:
-            _wake(self._turn)
+    def _pass_on(self, request: Request) -> None:
+        """Give this one's turn to the first who waits, or leave it to whoever comes."""
+        while True:
+            if self._waiting:
+                with self._queue_lock:
+                    if self._waiting:  # Ctrl-C may have taken the last away
+                        self._turn[None] = self._waiting[0]
+                        _wake(self._waiting[0])
+                        return
+            del self._turn[None]
+            # Somebody may have begun to wait just before. If another has the turn already, that one will see it.
+            if not self._waiting or self._turn.setdefault(None, request) is not request:
+                return
 
     def _abandon(self, request: Request) -> None:
         """This thread was interrupted (Ctrl-C), wherever it was: nobody may wait for it for ever."""
-        others = [other for other in request.served if other is not request]
-        with self._lock:
+        others = [other for other in request.shared if other is not request]
+        with self._queue_lock:
             if request in self._waiting:
                 self._waiting.remove(request)
-            if self._turn is request:
-                self._waiting[:0] = [other for other in others if not other.finished]
-                self._pass_on()
+            mine = self._turn.get(None) is request
+            if mine:
+                self._waiting[:0] = [other for other in others if not other.finished and other not in self._waiting]
+        if mine:
+            self._pass_on(request)
         for other in others:
             if other.finished:
                 _wake(other)

@@ -3,28 +3,30 @@
 Without it, an id that is saved anew by another process after the clock was set back may get a version below the one that
 was completed before, and a completion of that older one that comes late would remove it (I7).
 
-Writing the mark with every save would cost a page each. So it runs ahead: it is ``version_floor + slack_us``, and is
-written when a version passes it. Once the clock is found behind the floor, versions go on from the mark itself, one by
-one, without slack, until the clock has caught up.
+Writing the mark with every save would cost a page each. So it is ``version_floor + slack_us`` and runs ahead of the clock,
+and beside it stands its owner: the store that gave the last version. As long as nobody else does, that store knows by
+itself what it gave, and writes only when a version passes the mark. Another store first makes the mark its own and goes on
+above it, without slack until it has given two in a row, so that stores in turns don't push the mark ahead of the clock.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
 from atleastonce.clock import Clock
 from atleastonce.versions import VersionSource
 
 SLACK_US = 100_000
-"""A write of the mark every 0.1 s at most, in microseconds; clocks that are set, and not slewed, jump further."""
+"""The mark is written every 0.1 s at most (microseconds). A store that takes over is so far ahead of the clock, at most."""
 
 FAR_AHEAD_US = 5 * 60 * 1_000_000
-"""Versions further ahead of the clock come from a record that says so itself, in microseconds. Kept as the mark, one
-such record would drag every later version of the file with it, for ever. They need no mark: a completion with a version
-more than 5 minutes ahead removes that very version only (see the design, "Hash")."""
+"""Versions further ahead of the clock come from a record that says so itself (microseconds). Kept as the mark, one such
+record would drag every later version of the file with it, for ever. They need no mark: a completion with a version more than
+5 minutes ahead removes that very version only (see the design, "Hash")."""
 
-_READ = "SELECT version_floor, slack_us FROM atleastonce_settings WHERE one = 1"
-_WRITE = "REPLACE INTO atleastonce_settings (one, version_floor, slack_us) VALUES (1, ?, ?)"
+_READ = "SELECT version_floor, slack_us, owner FROM atleastonce_settings WHERE one = 1"
+_WRITE = "REPLACE INTO atleastonce_settings (one, version_floor, slack_us, owner) VALUES (1, ?, ?, ?)"
 
 
 class Watermark:
@@ -33,34 +35,61 @@ class Watermark:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._source = VersionSource(clock)
-        self._read = self._changed = False
+        self._owner = _new_owner()
         self._floor = self._slack = 0
+        self._read = False  # in this transaction
+        self._mine = self._changed = False  # if read: the mark, by this transaction
 
-    def begin(self) -> None:
-        """A transaction begins: what was read before means nothing."""
-        self._read = self._changed = False
+    def forget(self) -> None:
+        """Own nothing: in a child, the mark is the parent's."""
+        self._owner = _new_owner()
+        self.roll_back()
+
+    def guess(self) -> tuple[int, int, int] | None:
+        """(floor, owner, version for a new record): good while the file has these two; None: ask `give`.
+
+        The floor stands for its slack too: an owner never writes one floor twice.
+        """
+        if self._read:
+            return None
+        version = self._source.next()
+        floor = self._floor
+        return (floor, self._owner, version) if floor < version <= floor + self._slack else None
 
     def give(self, cursor: sqlite3.Cursor, number: int, above: int | None) -> int:
         """The first of that many consecutive versions. Raises `InvalidTask` at the end of all versions."""
         if not self._read:
-            found = cursor.execute(_READ).fetchall()
-            self._floor, self._slack = found[0] if found else (0, 0)
+            [(self._floor, self._slack, owner)] = cursor.execute(_READ).fetchall() or [(0, 0, None)]
             self._read = True
-        first = self._source.next(above)
+            self._mine = owner == self._owner
         mark = self._floor + self._slack
-        behind = first <= self._floor
-        if behind:
+        first = self._source.next(above)
+        if first <= mark and not self._mine:
             first = self._source.next(mark)
         last = first
         if number > 1:
             last += number - 1
             self._source.next(last - 1)
         if last > mark and last <= max(mark, self._clock()) + FAR_AHEAD_US:
-            self._floor, self._slack = last, 0 if behind else SLACK_US
+            self._floor, self._slack = last, SLACK_US if self._mine else 0
             self._changed = True
+        elif not self._mine:
+            self._floor, self._slack = mark, 0
+            self._changed = True
+        self._mine = True
         return first
 
-    def finish(self, cursor: sqlite3.Cursor) -> None:
+    def commit(self, cursor: sqlite3.Cursor) -> None:
         """The transaction is about to be committed: keep the mark, where it moved."""
         if self._changed:
-            cursor.execute(_WRITE, (self._floor, self._slack))
+            cursor.execute(_WRITE, (self._floor, self._slack, self._owner))
+        self._read = self._changed = False
+
+    def roll_back(self) -> None:
+        """The transaction is undone: what was to be the mark is not."""
+        self._read = self._changed = self._mine = False
+        self._slack = 0  # so that there is no guess before the mark is read again
+
+
+def _new_owner() -> int:
+    return int.from_bytes(os.urandom(7), "big")  # 56 bits: SQLite's integers have 63

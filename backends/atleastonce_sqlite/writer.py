@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 from collections.abc import Sequence
 
@@ -23,19 +24,18 @@ class Writer:
         self._timeout = timeout
         self._watermark = Watermark(clock)
         self._turns = Turns(self._serve)
+        self.take = self._turns.take
+        """Takes a `Write`; returns when it is done and durable, or raises its error."""
         self._committing = self._begun = False  # how far the transaction of this turn came
-
-    def take(self, request: Write) -> None:
-        """Have it done and durable. Raises its error."""
-        self._turns.take(request)
 
     def close(self) -> None:
         """Close the connection, once nobody writes."""
-        self._turns.take(Close())
+        self.take(Close())
 
     def forget(self) -> None:
-        """In a child: the threads that had the turn, or waited for it, are gone."""
-        self._turns = Turns(self._serve)
+        """In a child: the threads that wrote are gone, perhaps in the middle, and the mark is the parent's."""
+        self._turns.forget()
+        self._watermark.forget()
 
     def _serve(self, requests: Sequence[Write]) -> None:
         """End each request: all in one transaction, or each in its own where one of them spoils that."""
@@ -59,18 +59,27 @@ class Writer:
             requests[0].finished = True
             return
         cursor = connections.writer()
-        cursor.execute("BEGIN IMMEDIATE")
         try:
+            if len(requests) == 1:
+                self._committing = True  # as far as we know: it happens inside the statement
+                if requests[0].at_once(cursor, watermark):
+                    requests[0].finished = True
+                    return
+                self._committing = False
+            cursor.execute("BEGIN IMMEDIATE")
             self._begun = True
-            watermark.begin()
             for request in requests:
                 request.run(cursor, watermark)
-            watermark.finish(cursor)
+            watermark.commit(cursor)
             self._committing = True
             cursor.execute("COMMIT")
         except BaseException as error:
-            committed = self._committing and not cursor.connection.in_transaction and not isinstance(error, Exception)
-            if not committed:
+            if (
+                not self._begun
+                or isinstance(error, Exception)
+                or not self._committing
+                or cursor.connection.in_transaction
+            ):
                 self._roll_back(cursor, error)
                 raise
             for request in requests:  # Ctrl-C between the end of COMMIT and the next line
@@ -80,6 +89,7 @@ class Writer:
             request.finished = True
 
     def _roll_back(self, cursor: sqlite3.Cursor, error: BaseException) -> None:
+        self._watermark.roll_back()
         try:
             if cursor.connection.in_transaction:  # SQLite rolls back by itself after some failures
                 cursor.execute("ROLLBACK")
@@ -91,8 +101,8 @@ class Writer:
 
     def _error(self, error: Exception, outcome: Outcome) -> Exception:
         translated = translate(error, self._connections.path, self._timeout, outcome)
-        if translated is not error and not isinstance(
-            error, UnicodeError
-        ):  # whose text quotes what it could not encode
+        if translated is error:
+            return copy.copy(error)
+        if not isinstance(error, UnicodeError):  # its text quotes what it could not encode
             translated.__cause__ = error
         return translated
