@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-class Plain(Task):
+class Plain(Task, tag="tests.values.plain"):
     x: int
 
 
-class Early(Task):
+class Early(Task, tag="tests.values.early"):
     later: Later
     all_of_them: list[Later | None]
 
@@ -33,23 +33,23 @@ class Later:
     inner: Later | None = None
 
 
-class OnlyForTypeCheckers(Task):
+class OnlyForTypeCheckers(Task, tag="tests.values.only_for_type_checkers"):
     x: Decimal
 
 
-class WithClassVar(Task):
+class WithClassVar(Task, tag="tests.values.with_class_var"):
     cache: ClassVar[Decimal | None] = None
     x: int
 
 
-class InnerName(Task):
+class InnerName(Task, tag="tests.values.inner_name"):
     class Colour(enum.Enum):
         RED = "red"
 
     colour: Colour
 
 
-class DateNamedLikeItsType(Task):
+class DateNamedLikeItsType(Task, tag="tests.values.date_named_like_its_type"):
     date: date
 
 
@@ -62,7 +62,8 @@ def round_trip(task: Any) -> Any:
     [
         pytest.param(Plain(task_list="l", x=1), id="plain"),
         pytest.param(
-            Early(task_list="l", later=Later(1, Later(2)), all_of_them=[None, Later(3)]), id="defined-later-and-recursive"
+            Early(task_list="l", later=Later(1, Later(2)), all_of_them=[None, Later(3)]),
+            id="defined-later-and-recursive",
         ),
         pytest.param(WithClassVar(task_list="l", x=1), id="classvar-unresolvable"),
         pytest.param(InnerName(task_list="l", colour=InnerName.Colour.RED), id="name-of-the-class-body"),
@@ -97,7 +98,7 @@ def test_names_local_to_a_function() -> None:
 
 
 def test_types_are_checked_when_the_class_is_made_where_they_are_known() -> None:
-    with pytest.raises(InvalidTask, match="Bad.x is the type object"):
+    with pytest.raises(InvalidTask, match=r"Bad\.x is the type object"):
 
         class Bad(Task):
             x: object
@@ -111,7 +112,7 @@ def test_types_known_later_are_checked_at_the_first_use() -> None:
         UsesUnfit(task_list="l", x=None)
     globals()["Unfit"] = complex
     try:
-        with pytest.raises(InvalidTask, match="UsesUnfit.x is the type complex"):
+        with pytest.raises(InvalidTask, match=r"UsesUnfit\.x is the type complex"):
             UsesUnfit(task_list="l", x=None)
     finally:
         del globals()["Unfit"]

@@ -17,6 +17,7 @@ from uuid import UUID
 import attrs
 
 from ..exceptions import InvalidTask
+from .plain import check_plain
 
 _KINDS: dict[Any, str] = {
     str: "string",
@@ -52,6 +53,7 @@ _UNFILLED: list[tuple[Any, Any]] = [
 SINGLE = frozenset(_KINDS) - {list, tuple, set, frozenset, dict}
 _PLAIN_LITERALS = (str, int, bool, type(None))
 _ENUM_VALUES = (str, int, float, bool)
+_TASK = ("atleastonce.task", "Task")  # by name: this module cannot import it
 
 
 @attrs.frozen
@@ -65,10 +67,10 @@ class NestedField:
 
 
 def resolve(cls: type, names: Iterable[str], localns: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The annotations of those attributes of a class and its bases, as types, ``Annotated`` kept.
+    """The annotations of those attributes of a class and its bases, as types, without ``Annotated``.
 
     No other annotation is looked at: a ClassVar's may name what only type checkers import. Raises NameError while a name
-    is unknown.
+    is unknown, `InvalidTask` for what is no type.
     """
     hints: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
@@ -76,7 +78,12 @@ def resolve(cls: type, names: Iterable[str], localns: Mapping[str, Any] | None =
         holder = type("_", (), {"__annotations__": {name: own[name] for name in names if name in own}})
         module = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
         inside = dict(vars(base)) | {p.__name__: p for p in getattr(base, "__type_params__", ())}
-        hints |= typing.get_type_hints(holder, inside, {**module, **(localns or {})}, include_extras=True)
+        try:
+            hints |= typing.get_type_hints(holder, inside, {**module, **(localns or {})})
+        except AttributeError as error:  # a name in a module that is still being imported
+            raise NameError(str(error)) from None
+        except (SyntaxError, TypeError) as error:
+            raise InvalidTask(f"{cls.__qualname__} has an annotation that is no type: {error}") from None
     return hints
 
 
@@ -112,9 +119,14 @@ def is_enum(tp: Any) -> bool:
 
 
 def members(tp: Any) -> list[Any]:
-    """A union's members, bare, unions inside it opened; the type itself where it is none."""
+    """A union's members, bare, each once, unions inside it opened; the type itself where it is none."""
     tp = bare(tp)
-    return [m for arg in get_args(tp) for m in members(arg)] if is_union(tp) else [tp]
+    if not is_union(tp):
+        return [tp]
+    found: list[Any] = []
+    for arg in get_args(tp):
+        found += [member for member in members(arg) if member not in found]
+    return found
 
 
 def nested_fields(cls: type) -> list[NestedField]:
@@ -140,7 +152,11 @@ def check(tp: Any, seen: frozenset[type] = frozenset()) -> None:
     """Raise `InvalidTask`, saying why, for a type that no field may have. Raises NameError while a name is unknown."""
     tp = bare(tp)
     origin, args = get_origin(tp), get_args(tp)
-    if tp in SINGLE or tp is Any:
+    try:
+        single = tp in SINGLE
+    except TypeError:  # not hashable
+        raise InvalidTask(f"{_name(tp)}, which is no type") from None
+    if single or tp is Any:
         return
     if is_union(tp):
         for member in members(tp):
@@ -149,6 +165,7 @@ def check(tp: Any, seen: frozenset[type] = frozenset()) -> None:
     elif origin is Literal:
         if bad := [type(v).__name__ for v in args if type(v) not in _PLAIN_LITERALS]:
             raise InvalidTask(f"a Literal of {bad[0]}: only str, int, bool and None can be stored")
+        _check_values("a Literal", args)
     elif origin in (list, set, frozenset) or (origin is tuple and args[1:] == (...,)):
         check(args[0], seen)
     elif origin is tuple:
@@ -163,6 +180,7 @@ def check(tp: Any, seen: frozenset[type] = frozenset()) -> None:
             raise InvalidTask(
                 f"the Enum {tp.__name__} has a value of {bad[0]}: only str, int, float and bool can be stored"
             )
+        _check_values(f"the Enum {tp.__name__}", [member.value for member in tp])
     elif is_nested(tp):
         _check_nested(tp, seen)
     elif isinstance(tp, TypeVar):
@@ -176,13 +194,23 @@ def check(tp: Any, seen: frozenset[type] = frozenset()) -> None:
         )
 
 
+def _check_values(what: str, values: Iterable[Any]) -> None:
+    try:
+        check_plain(list(values))
+    except InvalidTask as error:
+        raise InvalidTask(f"{what} with a value that cannot be stored: {error}") from None
+
+
 def _check_nested(cls: type, seen: frozenset[type]) -> None:
     if cls in seen:
         return
-    if getattr(cls, "__atleastonce_task__", False):
+    if any((base.__module__, base.__name__) == _TASK for base in cls.__mro__):
         raise InvalidTask(f"the task class {cls.__name__}: save it as a task of its own and keep its id here")
     if getattr(cls, "__parameters__", ()):
         raise InvalidTask(f"the generic class {cls.__name__}: a field's type must be known when the class is made")
+    for pseudo in getattr(cls, "__dataclass_fields__", {}).values():
+        if pseudo._field_type.name == "_FIELD_INITVAR":  # noqa: SLF001 - dataclasses show it nowhere else
+            raise InvalidTask(f"{cls.__name__}, whose InitVar {pseudo.name} its objects do not keep")
     for field in nested_fields(cls):
         try:
             check(field.type, seen | {cls})
@@ -230,13 +258,26 @@ def literal_field(classes: list[type]) -> tuple[str, dict[tuple[type, Any], type
 
 
 def holds_any(tp: Any, seen: frozenset[type] = frozenset()) -> bool:
-    """Whether values of that (checked) type may hold plain JSON of no declared type."""
+    """Whether values of that (checked) type may hold plain JSON of no declared type.
+
+    So does a union of int and float: the JSON library reads an integer of over 64 bits as a float.
+    """
     tp = bare(tp)
     if is_nested(tp):
         return tp not in seen and any(holds_any(f.type, seen | {tp}) for f in nested_fields(tp))
     if get_origin(tp) is Literal:
         return False
+    if is_union(tp) and {"integer", "number"} <= kinds(tp):
+        return True
     return tp is Any or any(holds_any(arg, seen) for arg in get_args(tp) if arg is not ...)
+
+
+def is_recursive(tp: Any, seen: frozenset[type] = frozenset()) -> bool:
+    """Whether a nested class in that (checked) type may hold itself."""
+    tp = bare(tp)
+    if is_nested(tp):
+        return tp in seen or any(is_recursive(f.type, seen | {tp}) for f in nested_fields(tp))
+    return get_origin(tp) is not Literal and any(is_recursive(arg, seen) for arg in get_args(tp) if arg is not ...)
 
 
 def _check_apart(parts: list[Any]) -> None:

@@ -18,7 +18,11 @@ MAX_DEPTH = 254
 MAX_ANY_DEPTH = 200
 """The same for a value of no declared type, which typed lists and nested classes may stand around."""
 
-_TOO_DEEP = f"lists and objects nest deeper than {MAX_ANY_DEPTH} levels, or hold themselves"
+MAX_RECURSIVE_DEPTH = 100
+"""The same where a nested class may hold itself. Reading takes up to six frames of Python's stack for each level; the
+default limit of 1,000 leaves the application 400."""
+
+_TOO_DEEP = f"lists and objects nest too deeply (a value of type Any: over {MAX_ANY_DEPTH} levels), or hold themselves"
 _BIGGEST_EXACT = 2.0**63  # a float from here up may have been an integer of over 64 bits in the JSON text
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 
 from ..exceptions import InvalidTask
-from .annotations import check, holds_any, resolve
+from .annotations import check, holds_any, is_recursive, resolve
 from .construct import call_checked
-from .plain import check_loaded, check_plain
+from .plain import MAX_RECURSIVE_DEPTH, check_loaded, check_plain
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +25,8 @@ class Plan:
         init_names: stored field -> the name of its constructor's parameter.
         direct: whether an object may be filled without its constructor, as nothing of the user's would run there.
         untyped: whether a field may hold plain JSON of no declared type.
-        validated: whether a field has a validator.
+        recursive: whether a nested class may hold itself.
+        validated: whether a task is to be looked at again before a write: a field has a validator, or is recursive.
     """
 
     cls: type
@@ -35,6 +36,7 @@ class Plan:
     init_names: Mapping[str, str]
     direct: bool
     untyped: bool
+    recursive: bool
     validated: bool
 
     def data_of(self, task: Any, *, validate: bool = True) -> dict[str, Any]:
@@ -46,6 +48,8 @@ class Plan:
             if validate and self.validated:
                 _validate(task)
             data = self.encode(task)
+            if self.recursive:
+                check_plain(data, MAX_RECURSIVE_DEPTH)
         except AttributeError as error:
             raise InvalidTask(f"{self.cls.__name__}: the field {error.name!r} was deleted") from None
         except RecursionError:
@@ -68,6 +72,8 @@ class Plan:
             values = self.decode(data)
         except KeyError:
             values = None
+        except RecursionError:
+            raise InvalidTask(f"{self.cls.__name__}: a field nests too deeply to be read") from None
         extra = {} if len(data) == len(self.init_names) and values else self._extra(data)
         if raw is not None and (extra or self.untyped):
             check_loaded(data, raw)
@@ -87,11 +93,14 @@ class Plan:
 
     def arguments(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Constructor arguments for those fields that are in the (checked) data."""
-        return {
-            init: self.decode_one[name](data)[name]  # type: ignore[arg-type]  # read only
-            for name, init in self.init_names.items()
-            if name in data
-        }
+        try:
+            return {
+                init: self.decode_one[name](data)[name]  # type: ignore[arg-type]  # read only
+                for name, init in self.init_names.items()
+                if name in data
+            }
+        except RecursionError:
+            raise InvalidTask(f"{self.cls.__name__}: a field nests too deeply to be read") from None
 
     def _construct(self, task_list: str, id: str, data: dict[str, Any]) -> Any:
         arguments = self.arguments(data)
@@ -117,6 +126,10 @@ def field_types(cls: type, names: list[str], localns: Mapping[str, Any] | None =
             check(tp)
         except InvalidTask as error:
             raise InvalidTask(f"{cls.__qualname__}.{name} is {error}") from None
+        except RecursionError:
+            raise InvalidTask(
+                f"{cls.__qualname__}.{name} is a type alias that holds itself: use a nested class, or Any for plain JSON"
+            ) from None
         found[name] = tp
     return found
 
@@ -133,6 +146,7 @@ def make_plan(cls: type, types: Mapping[str, Any] | None, *, direct: bool) -> Pl
         except NameError as error:
             raise InvalidTask(f"{cls.__qualname__}: an annotation cannot be resolved: {error}") from None
     fields = [Field(a.name, types[a.name], *hooks_of(types[a.name])) for a in stored]
+    recursive = any(is_recursive(field.type) for field in fields)
     return Plan(
         cls=cls,
         encode=make_encode(fields),
@@ -143,7 +157,8 @@ def make_plan(cls: type, types: Mapping[str, Any] | None, *, direct: bool) -> Pl
         and all(a.init for a in attrs.fields(cls))
         and not any(a.validator or a.converter for a in stored),
         untyped=any(holds_any(field.type) for field in fields),
-        validated=any(a.validator is not None for a in stored),
+        recursive=recursive,
+        validated=recursive or any(a.validator is not None for a in stored),
     )
 
 

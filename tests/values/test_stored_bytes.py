@@ -1,0 +1,178 @@
+"""Hand-made bytes in the storage: numbers that a JSON library would bend, text that is none, nesting without end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+
+from atleastonce import InvalidTask, TaskRecord, TaskStore, UnreadableTask
+
+from .kit import Node, same, task_class
+
+BIG = b"18446744073709551616"  # 2**64: orjson loads it as a float
+SMALL = b"-9223372036854775809"
+
+
+def read(store: Any, data: bytes) -> Any:
+    """The record between two neighbours, which must be unharmed; its bytes are looked at again."""
+    plain = task_class(Any, name="Neighbour")
+    store.save_all([plain(task_list="l", id=id, x=id) for id in ("1", "3")])
+    store._backend.store([TaskRecord("l", "2", "Sample", data)])
+    one, task, three = store.all("l")
+    assert (one.x, three.x) == ("1", "3")
+    assert store._backend.find("l", "2").data == data
+    return task
+
+
+UNREADABLE: dict[str, tuple[Any, bytes]] = {
+    "int-beyond-signed": (int, b'{"x":9223372036854775808}'),
+    "int-beyond-unsigned": (int, b'{"x":%s}' % BIG),
+    "int-below": (int, b'{"x":%s}' % SMALL),
+    "int-as-exponent": (int, b'{"x":1e2}'),
+    "any-beyond-signed": (Any, b'{"x":9223372036854775808}'),
+    "any-beyond-unsigned": (Any, b'{"x":%s}' % BIG),
+    "any-below": (Any, b'{"x":%s}' % SMALL),
+    "any-of-thousands-of-digits": (Any, b'{"x":%s}' % (b"1" * 300)),
+    "any-deep-inside": (Any, b'{"x":[{"a":[1.5,%s]}]}' % BIG),
+    "list-any": (list[Any], b'{"x":[%s]}' % BIG),
+    "dict-any": (dict[str, Any], b'{"x":{"a":%s}}' % BIG),
+    "bare-list": (list, b'{"x":[%s]}' % BIG),
+    "int-or-float": (int | float, b'{"x":%s}' % BIG),
+    "int-or-float-in-list": (list[float | int | None], b'{"x":[1.5,%s]}' % SMALL),
+    "extra": (int, b'{"x":1,"more":%s}' % BIG),
+    "extra-below": (int, b'{"x":1,"more":[%s]}' % SMALL),
+    "extra-beyond-signed": (int, b'{"x":1,"more":9223372036854775808}'),
+    "float-infinite": (float, b'{"x":1e999}'),
+    "float-nan": (float, b'{"x":NaN}'),
+    "any-infinity": (Any, b'{"x":-Infinity}'),
+    "any-infinite": (Any, b'{"x":[1e999]}'),
+    "surrogate": (str, b'{"x":"\\ud800"}'),
+    "surrogate-key": (Any, b'{"x":{"\\udfff":1}}'),
+    "surrogate-bytes": (str, b'{"x":"\xed\xa0\x80"}'),
+    "overlong-nul": (str, b'{"x":"\xc0\x80"}'),
+    "latin-1": (str, b'{"x":"\xe9"}'),
+    "utf-16": (str, '{"x":"a"}'.encode("utf-16")),
+    "byte-order-mark": (str, b'\xef\xbb\xbf{"x":"a"}'),
+    "raw-control-character": (str, b'{"x":"a\nb"}'),
+    "trailing-comma": (int, b'{"x":1,}'),
+    "two-values": (int, b'{"x":1}{"x":1}'),
+    "cut-off": (int, b'{"x":1'),
+    "python-repr": (str, b"{'x': 'a'}"),
+    "leading-zero": (int, b'{"x":01}'),
+    "empty": (int, b""),
+    "null": (int, b"null"),
+    "array": (int, b'[{"x":1}]'),
+    "number": (int, b"5"),
+    "string": (int, b'"x"'),
+    "missing": (int, b"{}"),
+    "other-case": (int, b'{"X":1}'),
+    "deep-any": (Any, b'{"x":%s1%s}' % (b"[" * 255, b"]" * 255)),
+    "deeper-than-a-parser-goes": (Any, b'{"x":%s1%s}' % (b"[" * 100_000, b"]" * 100_000)),
+    "deep-nested-class": (Node, b'{"x":%s{"value":1}%s}' % (b'{"value":1,"children":[' * 400, b"]}" * 400)),
+    "deep-extra": (int, b'{"x":1,"more":%s1%s}' % (b"[" * 300, b"]" * 300)),
+}
+
+
+@pytest.mark.parametrize(("annotation", "data"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_exactly_is_left_as_it_is(annotation: Any, data: bytes, store: Any) -> None:
+    cls = task_class(annotation)
+    task = read(store, data)
+    assert type(task) is UnreadableTask
+    assert type(task.reason) is InvalidTask
+    with pytest.raises(InvalidTask):
+        task.execute()
+    store.save(task)
+    assert store._backend.find("l", "2").data == data
+    assert [type(task) for task in store.all("l", cls=cls)] == []
+
+
+READABLE: dict[str, tuple[Any, bytes, Any]] = {
+    "spaces": (int, b' { "x" : 1 } ', 1),
+    "escapes": (str, b'{"x":"\\u00e9\\ud83d\\ude42\\u0000\\/"}', "é🙂\0/"),
+    "biggest-int": (Any, b'{"x":9223372036854775807}', 2**63 - 1),
+    "smallest-int": (Any, b'{"x":-9223372036854775808}', -(2**63)),
+    "biggest-int-beside-big-float": (Any, b'{"x":[9223372036854775807,1e300]}', [2**63 - 1, 1e300]),
+    "big-number-with-a-point": (Any, b'{"x":18446744073709551616.0}', 2.0**64),
+    "big-number-with-an-exponent": (Any, b'{"x":-1e19}', -1e19),
+    "digits-in-a-string": (Any, b'{"x":["%s",1e20]}' % BIG, [BIG.decode(), 1e20]),
+    "int-or-float-float": (int | float, b'{"x":1e20}', 1e20),
+    "int-or-float-int": (int | float, b'{"x":5}', 5),
+    "float-as-int": (float, b'{"x":5}', 5.0),
+    "float-underflow": (float, b'{"x":1e-999}', 0.0),
+    "as-deep-as-can-be-written": (
+        Any,
+        b'{"x":%s1%s}' % (b"[" * 200, b"]" * 200),
+        json.loads("[" * 200 + "1" + "]" * 200),
+    ),
+}
+
+
+@pytest.mark.parametrize(("annotation", "data", "value"), READABLE.values(), ids=READABLE)
+def test_what_other_writers_write_is_read(annotation: Any, data: bytes, value: Any, store: Any) -> None:
+    cls = task_class(annotation)
+    task = read(store, data)
+    assert type(task) is cls
+    assert same(task.x, value)
+
+
+@attrs.define
+class Shelf:
+    things: list[dict[str, Any]]
+
+
+DEEP: dict[str, tuple[Any, Any]] = {
+    "any": (Any, lambda deep: deep(200)),
+    "any-in-typed-containers": (list[list[list[Any]]], lambda deep: [[[deep(200)]]]),
+    "any-in-nested-class": (Shelf, lambda deep: Shelf([{"a": deep(200)}])),
+}
+
+
+@pytest.mark.parametrize(("annotation", "make"), DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize("key", [None, "a"], ids=["lists", "objects"])
+def test_whatever_could_be_saved_can_be_read(annotation: Any, make: Any, key: str | None, store: Any) -> None:
+    def deep(levels: int) -> Any:
+        value: Any = 1
+        for _ in range(levels):
+            value = [value] if key is None else {key: value}
+        return value
+
+    cls = task_class(annotation)
+    task = cls(task_list="l", id="one", x=make(deep))
+    store.save(task)
+    assert store.find("l", "one") == task
+    assert cls.from_hash(task.as_hash()) == task
+    assert cls.build(task_list="l", id="one", data=task.data) == task
+
+
+@pytest.mark.parametrize("levels", [1, 48, 49, 125, 10_000])
+def test_deep_nested_classes_are_refused_or_come_back(levels: int, memory: Any) -> None:
+    node = Node(0)
+    for value in range(levels):
+        node = Node(value, [node])
+    cls = task_class(Node)
+    try:
+        task = cls(task_list="l", id="one", x=node)
+        memory.save(task)
+    except InvalidTask:
+        assert levels > 48  # the leaf is one more; two levels of JSON each, and one around all
+        assert memory.count("l") == 0
+    else:
+        assert levels <= 48
+        assert memory.find("l", "one") == task
+        assert cls.from_hash(task.as_hash()) == task
+
+
+def test_data_over_the_backends_limit() -> None:
+    store = TaskStore("memory://?max_data_bytes=12")
+    cls = task_class(str)
+    store.save(cls(task_list="l", id="fits", x="aaaa"))  # {"x":"aaaa"}
+    for text in ("aaaaa", "ééé"):
+        with pytest.raises(InvalidTask, match="at most 12"):
+            store.save(cls(task_list="l", id="one", x=text))
+    with pytest.raises(InvalidTask):
+        store.save_all([cls(task_list="l", id="two", x="a"), cls(task_list="l", id="one", x="aaaaa")])
+    assert [task.id for task in store.all("l")] == ["fits"]
+    assert store.find("l", "one") is None
