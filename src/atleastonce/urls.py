@@ -6,6 +6,7 @@ credentials are parsed here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
@@ -16,6 +17,8 @@ from .exceptions import ConfigurationError
 
 MAX_PORT = 65_535
 
+_SCHEME = re.compile(r"[A-Za-z_][\w.+-]*(:[A-Za-z_][\w.]*)?")  # an entry point's name, or module:attr
+
 
 @attrs.frozen(kw_only=True)
 class StoreURL:
@@ -23,7 +26,8 @@ class StoreURL:
 
     Attributes:
         scheme: what stands before ``://``; names the backend.
-        username, password: percent-decoded; None where absent.
+        username: percent-decoded; None where absent.
+        password: likewise; shown nowhere.
         hosts: (host, port or None) in the order given; empty where the URL has none.
         path: what follows the first ``/`` after the hosts, percent-decoded, without that slash.
         params: the parameters after ``?``, percent-decoded.
@@ -65,13 +69,17 @@ class StoreURL:
 def parse_url(text: str, *, base: str = "") -> StoreURL:
     """Take a store URL apart. Raises `ConfigurationError`, without the password in its message."""
     scheme, separator, rest = text.partition("://")
-    if not separator or not scheme:
+    if not separator or not _SCHEME.fullmatch(scheme):
         raise ConfigurationError(
             "a store URL looks like sqlite:///tasks.db, memory:// or cassandra://host/keyspace; got one without ://"
         )
     rest, _, query = rest.partition("?")
     authority, _, path = rest.partition("/")
     credentials, at, hosts = authority.rpartition("@")
+    if authority and not at and "@" in path + query:  # else part of a password would pass for a path, and be shown
+        raise ConfigurationError(
+            f"{scheme}: an @ after the hosts: write it as %40, and in a password / as %2F and ? as %3F"
+        )
     username, colon, password = credentials.partition(":")
     return StoreURL(
         scheme=scheme.lower() if ":" not in scheme else scheme,
@@ -108,11 +116,11 @@ def _parse_host(scheme: str, text: str) -> tuple[str, int | None]:
         raise ConfigurationError(f"{scheme}: an empty host name in the URL")
     if not port:
         return unquote(host), None
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= MAX_PORT):
+    if not (port.isascii() and port.isdigit() and len(port) <= len(str(MAX_PORT)) and 0 < int(port) <= MAX_PORT):
         raise ConfigurationError(f"{scheme}: a port is a number from 1 to {MAX_PORT}")
     return unquote(host), int(port)
 
 
 def _host_text(host: str, port: int | None) -> str:
-    text = f"[{host}]" if ":" in host else host
+    text = f"[{quote(host, safe=':')}]" if ":" in host else quote(host, safe="")
     return text if port is None else f"{text}:{port}"
