@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 from importlib.metadata import version as installed_version
 from typing import Any
+
+from sphinx.addnodes import pending_xref
 
 project = "atleastonce"
 author = "The atleastonce developers"
@@ -29,9 +32,8 @@ napoleon_use_ivar = True
 default_role = "py:obj"
 # No inventories of other projects are fetched: the build needs no network. What is not ours stays plain text.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(abc|attr|attrs|collections|concurrent|datetime|pathlib|pytest|signal|threading|types|typing)\..*"),
-    (r"py:.*", r"(BaseException|Exception|ExceptionGroup|TypeError|ValueError|bool|bytes|dict|float|int|list|str|tuple|type)"),
-    (r"py:.*", r"(optional|T)"),
+    (r"py:.*", r"(_pytest|abc|attr|attrs|collections|concurrent|datetime|pytest|signal|threading|types|typing)\..*"),
+    (r"py:.*", r"atleastonce\.store\.T"),  # a type variable
 ]
 
 
@@ -40,6 +42,14 @@ def keep_as_text(_app: object, _environment: object, node: Any, text: Any) -> An
     return text if node.get("reftype") == "obj" else None
 
 
+def unlink_builtins(_app: object, doctree: Any) -> None:
+    """``type[T]`` in a signature means Python's type: Sphinx would find `Task.type`."""
+    for node in list(doctree.findall(pending_xref)):
+        if node["refdomain"] == "py" and node["reftype"] == "class" and hasattr(builtins, node["reftarget"]):
+            node.replace_self(node.children)
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", unlink_builtins)
     app.connect("missing-reference", keep_as_text)
