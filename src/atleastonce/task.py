@@ -218,7 +218,7 @@ class Task(TaskBase, registered=False):
 
     @property
     def extra(self) -> dict[str, Any]:
-        """Data keys that the class does not declare: kept, and written back."""
+        """Data keys that the class does not declare; they are kept, and written back."""
         extra: dict[str, Any] = self.__dict__.setdefault("_extra", {})
         return extra
 

@@ -22,7 +22,7 @@ class UnreadableTask(Task, registered=False):
 
     @property
     def reason(self) -> AtLeastOnceError:
-        """Why it cannot be read: `UnknownTaskType`, or `InvalidTask` for a garbled record."""
+        """Why it cannot be read; an `UnknownTaskType`, or `InvalidTask` for a garbled record."""
         return self._reason
 
     def _record_to_save(self) -> TaskRecord:

@@ -13,7 +13,8 @@ class TaskError:
     """Why one task failed.
 
     Attributes:
-        task_list, id: its key.
+        task_list: the list it belongs to.
+        id: its id there.
         error: ``Type: message``, at most 1,000 characters.
     """
 
