@@ -19,7 +19,8 @@ from atleastonce.versions import VersionSource
 Rows = dict[tuple[str, str], TaskRecord]
 
 _lock = threading.Lock()
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class Disk:
