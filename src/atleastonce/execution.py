@@ -15,8 +15,6 @@ def execute(task: Task, *args: Any, **options: Any) -> Any:
     Lets what `execute` raises through. Raises `ConfigurationError` for an async `execute` inside a running event loop,
     before it has begun.
     """
-    if inspect.iscoroutinefunction(task.execute):
-        _refuse_running_loop(task)
     result = task.execute(*args, **options)
     if inspect.iscoroutine(result):
         import asyncio  # noqa: PLC0415 - slow to import, and only needed here
