@@ -111,6 +111,18 @@ class OneWayFailing(Job, tag="tests.lifecycle.one_way_failing"):
         raise OneWayError(5, "no way back")
 
 
+class OneWayExit(BaseException):
+    """The same, not even an Exception."""
+
+    def __init__(self, code, reason):
+        super().__init__(f"{code}: {reason}")
+
+
+class OneWayExiting(Job, tag="tests.lifecycle.one_way_exiting"):
+    def execute(self):
+        raise OneWayExit(5, "no way back")
+
+
 class Unspeakable(Exception):
     def __str__(self):
         raise RuntimeError("not even this")

@@ -141,6 +141,40 @@ def test_what_runs_is_waited_for_and_the_rest_is_taken_back(memory):
     assert 1 <= len(executed) == count < 100
 
 
+@pytest.mark.parametrize("verb", ["dispatch", "redrive"])
+def test_on_result_is_not_called_again_after_it_raised(memory, verb):
+    running, release, results = threading.Event(), threading.Event(), []
+
+    class Quick(jobs.Job):
+        def execute(self):
+            running.wait(jobs.DEADLINE_S)
+
+    class Held(jobs.Job):
+        def execute(self):
+            running.set()
+            release.wait(jobs.DEADLINE_S)
+
+    def on_result(task, result):
+        results.append(task.id)
+        release.set()
+        raise ZeroDivisionError
+
+    tasks = [Quick(id="1"), Held(id="2")]
+
+    def run(pool):
+        if verb == "dispatch":
+            dispatch(tasks, pool, on_result=on_result)
+        else:
+            memory.save_all(tasks)
+            redrive("l", to=pool, on_result=on_result)
+
+    with ThreadPoolExecutor(2) as pool, pytest.raises(ZeroDivisionError) as caught:
+        run(pool)
+    assert results == ["1"]
+    assert caught.value.__notes__ == [note_of(2, 0, 0)]
+    assert memory.count("l") == 0
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("verb", ["dispatch", "redrive"])
 def test_at_every_line_of_the_hand_over(verb):

@@ -91,6 +91,7 @@ FAILURES = {
     "exit": (jobs.Exits, "SystemExit: 3"),
     "interrupt": (jobs.Interrupted, "KeyboardInterrupt: "),
     "error that does not unpickle": (jobs.OneWayFailing, "OneWayError: 5: no way back"),
+    "exit that does not unpickle": (jobs.OneWayExiting, "OneWayExit: 5: no way back"),
     "error without a text": (jobs.UnspeakableFailing, "Unspeakable"),
 }
 

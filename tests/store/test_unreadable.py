@@ -25,7 +25,7 @@ class Neighbour(Task, tag="tests.store.neighbour"):
 BAD = {
     "1-unknown": ("Nobody", b'{"a": 1}', UnknownTaskType),
     "2-newer": ("tests.store.good@3", b'{"name":"x"}', UnknownTaskType),
-    "3-not-json": ("tests.store.good@2", b"{not json", InvalidTask),
+    "3-not-json": ("tests.store.good@2", b" {not json \n", InvalidTask),
     "4-no-object": ("tests.store.good@2", b"[1, 2]", InvalidTask),
     "5-wrong-field": ("tests.store.good@2", b'{"name": 5}', InvalidTask),
     "6-not-utf8": ("tests.store.good@2", b'{"name": "\xff"}', InvalidTask),
