@@ -86,10 +86,8 @@ def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[li
             batch.append(task)
             if len(batch) >= BATCH_TASKS or time.monotonic() - last_save >= BATCH_S:
                 yield save()
-    except GeneratorExit:
-        raise
     except BaseException:
-        save()  # what was generated is kept, whatever stopped the rest
+        save()  # what was generated is kept, whatever stopped the rest; after a yield that is nothing
         raise
     if batch:
         yield save()
