@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import weakref
 
 import pytest
@@ -116,6 +117,14 @@ def test_a_failure_in_the_middle_says_how_many_were_done_and_which_were_not(monk
     [note] = error.__notes__
     certainty = "certainly" if outcome == "not_applied" else "perhaps"
     assert note == f"6 tasks were {word} before this; {certainty} not {word}: 3 ('000006', '000007', '000008')"
+
+
+def test_the_error_keeps_all_of_it_across_processes():
+    with pytest.raises(StoreUnavailable) as caught:
+        TaskStore(FaultyStore(fail_on=1)).save_all(entries(2))
+    made = pickle.loads(pickle.dumps(caught.value))
+    assert (type(made), str(made), made.outcome) == (StoreUnavailable, "the disk is full", "not_applied")
+    assert (made.batch, made.__notes__) == (caught.value.batch, caught.value.__notes__)
 
 
 def test_what_the_batch_says_was_saved_is_saved(monkeypatch):
