@@ -46,7 +46,7 @@ def main() -> int:
         print(f"--store {url}: {error}", file=sys.stderr)
         code = 2
     except StoreError as error:
-        print(f"the store failed, {error.outcome}: {error}", file=sys.stderr)
+        print(f"{type(error).__name__} ({error.outcome}): {error}", file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         with TaskStore(url) as store:
@@ -74,6 +74,7 @@ def run(options: argparse.Namespace, work: Path, store: TaskStore) -> int:
     if earlier:
         print(f"{earlier:,} tasks were left by an earlier run; they are redriven first")
         redrive_all(new_pool(work / "earlier", work / "earlier.db"))
+        earlier = store.count(TASK_LIST)  # what cannot be done now either
 
     print(f"{options.directory}: looking for files")
     files = list(walk(options.directory, NO_SOURCES if options.directory == LIBRARY else ()))
@@ -101,6 +102,7 @@ def run(options: argparse.Namespace, work: Path, store: TaskStore) -> int:
         print("no worker was killed: none was found that held a task")
     # The pool is shut down and its workers are gone: from here on nothing moves by itself.
     left = store.count(TASK_LIST)
+    completed = report.saved - (left - earlier)
     oldest = next(store.all(TASK_LIST, None, ChecksumFile), None)
     if oldest is not None:
         print(f"left in the store: {left:,} tasks; the oldest is {oldest.id}, {oldest.file}")
@@ -116,8 +118,8 @@ def run(options: argparse.Namespace, work: Path, store: TaskStore) -> int:
     for name, number in {
         "files walked": len(files),
         "saved": report.saved,
-        "completed before the crash" if broke else "completed": report.saved - left,
-        "their result not seen": report.saved - left - report.completed,
+        "completed before the crash" if broke else "completed": completed,
+        "their result not seen": completed - report.completed,
         "left": left,
         "redriven": again.completed,
         "executed more than once": sum(times > 1 for times in begun.values()),
