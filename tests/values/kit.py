@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal, NewType
 import attrs
 import pytest
 
-from atleastonce import InvalidTask, Task
+from atleastonce import InvalidTask, Task, UnknownTaskType
 
 
-def task_class(annotation: Any, name: str = "Sample", **namespace: Any) -> Any:
+def task_class(annotation: Any, name: str = "Sample", tag: str | None = None, **namespace: Any) -> Any:
     """A task class with the one field ``x``."""
-    return type(name, (Task,), {"__annotations__": {"x": annotation}, "__module__": __name__, **namespace})
+    namespace = {"__annotations__": {"x": annotation}, "__module__": __name__, "__qualname__": tag or name, **namespace}
+    return type(name, (Task,), namespace, tag=tag)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -51,6 +52,14 @@ def refusal(call: Any) -> InvalidTask:
     assert type(caught.value) is InvalidTask
     assert str(caught.value)
     return caught.value
+
+
+def attempt(call: Any) -> tuple[Any, Exception | None]:
+    """(result, None), or (None, the typed error); any other error is not caught."""
+    try:
+        return call(), None
+    except (InvalidTask, UnknownTaskType) as error:
+        return None, error
 
 
 class Colour(enum.Enum):

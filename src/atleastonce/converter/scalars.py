@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 from uuid import UUID
@@ -24,7 +24,7 @@ Decode = Callable[..., Any]
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][+-]?[0-9]+)?")
 _DATE_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME_TEXT = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{6})?)?)?"
+_TIME_TEXT = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{6})?)?)?"
 _DATE, _TIME, _DATETIME = map(re.compile, (_DATE_TEXT, _TIME_TEXT, f"{_DATE_TEXT}[T ]{_TIME_TEXT}"))
 """Narrower than `fromisoformat`, which cuts off what is finer than a microsecond and takes more with each Python."""
 _BIGGEST_EXACT_INT = 2**53
@@ -172,10 +172,16 @@ def _decode_bytes(value: Any, _: Any = None) -> bytes:
 def _parse(parser: Callable[[str], Any], form: re.Pattern[str], value: Any, what: str) -> Any:
     if type(value) is not str:
         wrong(f"a {what}'s text", value)
-    if not form.fullmatch(value):
+    match = form.fullmatch(value)
+    if match is None:
         raise InvalidTask(f"is no {what} in ISO 8601 form, to the microsecond at most")
     try:
-        return parser(value)
+        parsed = parser(value)
+        zone = match["zone"] if form.groups else None
+        if zone and "." in zone:  # CPython's parser takes an offset of under a second for UTC
+            offset = datetime.fromisoformat(f"1970-01-01T{zone[1:]}") - datetime(1970, 1, 1)  # noqa: DTZ001
+            parsed = parsed.replace(tzinfo=timezone(-offset if zone[0] == "-" else offset))
+        return parsed
     except ValueError:
         raise InvalidTask(f"is no {what} in ISO 8601 form") from None
 
