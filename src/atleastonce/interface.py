@@ -51,7 +51,7 @@ class DataInterface(Protocol):
         Returns the version (saved_at, microseconds) given to each, in order, once all are durable. A version is
         greater than any that this object gave before, than the record's own ``saved_at`` and than the version
         stored under the key. ``data``, ``type``, ``run_at`` and ``meta`` are kept byte for byte. Of one key twice
-        in a batch the last wins. ``attempts``, ``last_error`` and ``problem`` of the argument are ignored. An empty batch
+        in a batch the last wins. ``attempts`` and ``last_error`` of the argument are ignored, and its ``problem`` is None. An empty batch
         is no error and returns an empty sequence.
 
         Raises `InvalidTask`, before anything is written, for a version that would reach 2**53.
@@ -77,7 +77,8 @@ class DataInterface(Protocol):
         """Remove what is stored under each key with a version not above the key's ``saved_at`` (None: any).
 
         What is not there, or is newer, is left alone without an error, so a delete may be repeated. Durable once it
-        returns.
+        returns. Where several processes share the storage, a key that was deleted and is stored anew should get a version
+        above the deleted one also when the clock was set back in between: else a delete that is repeated late removes it.
         """
         ...
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
+import attrs
+
 from . import codec
 from .backends import open_backend
 from .batches import note_failure
@@ -32,6 +34,10 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 FUTURE_US = 5 * 60 * 1_000_000
 """A version this far ahead of the clock was not given by a sound one: complete looks before it removes."""
+
+IMPLAUSIBLE_US = 24 * 60 * 60 * 1_000_000
+"""A save goes above the version that the task has, unless that is so far ahead of the clock: one forged hash would put every
+later version of this process there with it, and in the end leave none to give."""
 
 log = logging.getLogger("atleastonce")
 
@@ -208,6 +214,8 @@ class TaskStore:
         if not isinstance(task, Task):
             raise InvalidTask(f"only tasks can be saved, not {type(task).__name__}")
         record = task._record_to_save()
+        if record.saved_at is not None and record.saved_at > self._clock() + IMPLAUSIBLE_US:
+            record = attrs.evolve(record, saved_at=None)
         if len(record.data) > self._max_data_bytes:
             raise InvalidTask(
                 f"the data of {task!r} is {len(record.data):,} bytes long; {self._backend.capabilities.name} takes "

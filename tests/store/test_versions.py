@@ -194,3 +194,12 @@ def test_of_one_key_twice_in_a_batch_the_last_wins(store):
     assert number_of(store) == 2
     store.complete(last)
     assert number_of(store) is None
+
+
+def test_a_forged_version_does_not_drag_the_later_ones_along(store, clock):
+    forged = with_version(make(), 2**53 - 2)
+    store.save(forged)
+    later = make()
+    store.save(later)
+    assert forged.as_hash()["saved_at"] <= clock() + FUTURE_US
+    assert later.as_hash()["saved_at"] <= clock() + FUTURE_US
