@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 30.0
 
 
 class SqliteStore:
-    """Keeps records in an SQLite file, which is created, with its directory there, on the first use.
+    """Keeps records in an SQLite file, which is created on the first use; its directory must exist.
 
     A call that returned is on the disk (write-ahead log, synchronous=FULL). Threads that save at the same time are
     committed together. A call waits for the locks of other processes, no longer than twice `timeout`.

@@ -15,7 +15,7 @@ class Delivery:
 
     Attributes:
         saved_at: when it was saved, and so its version; aware, exact to the microsecond.
-        attempts: failed attempts since then.
+        attempts: failed attempts since then; 0 until delivery with retries is there.
         last_error: text of the last one.
     """
 

@@ -46,7 +46,8 @@ class TaskStore:
     """Tasks in one storage.
 
     Args:
-        target: a store URL (``sqlite:///tasks.db``, ``memory://``, ...), a `DataInterface`, or None: as configured.
+        target: a store URL (``sqlite:///tasks.db``, ``memory://``, ...), a `DataInterface`, or None: as the environment or a
+            configuration file says. (What `configure` set is `default_store()`.)
         clock: gives microseconds since 1970; for tests.
 
     Nothing is opened before the first use. Thread-safe, and safe after fork. Pickles as its URL without the password. A context
@@ -86,6 +87,7 @@ class TaskStore:
     def save_all(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> int:
         """Save every task of an iterable, in batches of a bounded size; returns how many.
 
+        `progress` is called after each batch with the number of tasks saved so far.
         On a failure the error's ``.batch`` (and its note) says how many were saved and which were not.
         """
         return self._in_batches(tasks, "saved", self._record, self._save_batch, progress)
@@ -141,6 +143,7 @@ class TaskStore:
     def complete_all(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> int:
         """Complete every task of an iterable, in batches of a bounded size; returns how many.
 
+        `progress` is called after each batch with the number of tasks completed so far.
         On a failure the error's ``.batch`` (and its note) says how many were completed and which were not.
         """
         return self._in_batches(tasks, "completed", self._key, self._complete_batch, progress)

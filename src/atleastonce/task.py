@@ -83,7 +83,8 @@ class Task(TaskBase, registered=False):
         task_list: the list it belongs to, 1 to 1,024 bytes of UTF-8. A subclass may give it a default.
         id: unique within the list, the same limits; drawn when absent.
 
-    Raises `InvalidTask` on construction for a field that does not have its type: nothing is coerced.
+    Raises `InvalidTask` on construction for a field that does not have its type (nothing is coerced), TypeError for a keyword
+    that is no field.
     """
 
     task_list: str = attrs.field(validator=lambda _task, _field, value: check_task_list(value))
@@ -213,7 +214,7 @@ class Task(TaskBase, registered=False):
 
     @property
     def data(self) -> dict[str, Any]:
-        """Declared fields and extra ones, in plain JSON values; a new dict."""
+        """Declared fields and extra ones, in plain JSON values; a new dict. Raises `InvalidTask` as `as_hash` does."""
         return copy_plain(plan_of(type(self)).data_of(self))  # type: ignore[no-any-return]  # a dict in, a dict out
 
     @property

@@ -16,6 +16,7 @@ def perform(
 ) -> Any:
     """Execute the task of a hash and complete it; returns what `execute` returned.
 
+    It does not look whether the task is still pending: a hash that a broker delivers twice is executed twice.
     What `execute` raises goes through unchanged, and the task stays pending. An async `execute` is run by ``asyncio.run``.
 
     Args:

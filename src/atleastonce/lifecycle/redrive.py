@@ -33,6 +33,7 @@ def redrive(
         on_result: called with each task and its result, in this thread, for tasks that were completed in this run.
         stop: once set, nothing more is begun; what runs is waited for.
 
+    A redrive makes no task younger: handed to a broker, what is still pending is handed to it again by every redrive.
     A task that fails, or cannot be read here, is counted and stays pending. Tasks that are saved to the list while it runs may
     be taken up too. Ctrl-C goes through once running tasks are done, with a note of what is left.
 
