@@ -78,12 +78,16 @@ class Save(Write):
             return False
         try:
             cursor.execute(_INSERT_IF_MARK, self._bare[0] + guess)
+            done = cursor.rowcount == 1  # or the key was there
         except UnicodeEncodeError:  # bytes that are no UTF-8 and came from a store by surrogateescape
-            return False
+            done = False
         except sqlite3.IntegrityError:  # another store moved the mark; a bad value fails again the slow way
-            return False
-        self.versions = guess[2:]
-        return cursor.rowcount == 1
+            done = False
+        if done:
+            self.versions = guess[2:]
+        else:
+            watermark.take_back(guess[2])
+        return done
 
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
         """Do it in the transaction that is open."""

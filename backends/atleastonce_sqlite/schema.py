@@ -79,6 +79,7 @@ def statements(connection: sqlite3.Connection | None, path: str) -> list[str]:
 
 def create(connection: sqlite3.Connection, path: str) -> list[str]:
     """Give the file the schema, unless another process was faster. All or nothing. Returns what was run."""
+    is_ready(connection, path)  # or it is left as it is, journal mode and all
     ran = [JOURNAL] if use_wal(connection, path) else []
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -6,7 +6,7 @@ was completed before, and a completion of that older one that comes late would r
 Writing the mark with every save would cost a page each. So it is ``version_floor + slack_us`` and runs ahead of the clock,
 and beside it stands its owner: the store that gave the last version. As long as nobody else does, that store knows by
 itself what it gave, and writes only when a version passes the mark. Another store first makes the mark its own and goes on
-above it, without slack until it has given two in a row, so that stores in turns don't push the mark ahead of the clock.
+above it. The mark is never put further ahead of the clock than the slack, so that stores in turns don't push each other on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from atleastonce.clock import Clock
 from atleastonce.versions import VersionSource
 
 SLACK_US = 100_000
-"""The mark is written every 0.1 s at most (microseconds). A store that takes over is so far ahead of the clock, at most."""
+"""How far the mark runs ahead of the clock, and so how often it is written: every 0.1 s at most (microseconds)."""
 
 FAR_AHEAD_US = 5 * 60 * 1_000_000
 """Versions further ahead of the clock come from a record that says so itself (microseconds). Kept as the mark, one such
@@ -37,6 +37,7 @@ class Watermark:
         self._source = VersionSource(clock)
         self._owner = _new_owner()
         self._floor = self._slack = 0
+        self._unused = 0  # drawn for this transaction, and not given yet
         self._read = False  # in this transaction
         self._mine = self._changed = False  # if read: the mark, by this transaction
 
@@ -50,11 +51,19 @@ class Watermark:
 
         The floor stands for its slack too: an owner never writes one floor twice.
         """
-        if self._read:
+        if self._read or self._unused or not self._slack:
             return None
         version = self._source.next()
         floor = self._floor
-        return (floor, self._owner, version) if floor < version <= floor + self._slack else None
+        if floor < version <= floor + self._slack:
+            self._unused = 0
+            return floor, self._owner, version
+        self._unused = version
+        return None
+
+    def take_back(self, version: int) -> None:
+        """The guess was wrong. Its version may still be given, lest a save be noted later than the clock says."""
+        self._unused = version
 
     def give(self, cursor: sqlite3.Cursor, number: int, above: int | None) -> int:
         """The first of that many consecutive versions. Raises `InvalidTask` at the end of all versions."""
@@ -63,31 +72,41 @@ class Watermark:
             self._read = True
             self._mine = owner == self._owner
         mark = self._floor + self._slack
-        first = self._source.next(above)
-        if first <= mark and not self._mine:
-            first = self._source.next(mark)
+        least = above or 0
+        if not self._mine:
+            least = max(least, mark)
+        first = self._unused if self._unused > least else self._source.next(least)
+        self._unused = 0
         last = first
         if number > 1:
             last += number - 1
             self._source.next(last - 1)
-        if last > mark and last <= max(mark, self._clock()) + FAR_AHEAD_US:
-            self._floor, self._slack = last, SLACK_US if self._mine else 0
-            self._changed = True
-        elif not self._mine:
-            self._floor, self._slack = mark, 0
-            self._changed = True
-        self._mine = True
+        if last > mark or not self._mine:
+            self._move(last, mark)
         return first
+
+    def _move(self, last: int, mark: int) -> None:
+        """Put the mark above the version given last, and make it this store's."""
+        now = self._clock()
+        if last > max(mark, now) + FAR_AHEAD_US:
+            last = mark
+            if self._mine:
+                return
+        self._floor = last
+        self._slack = max(0, now + SLACK_US - last) if self._mine else 0
+        self._mine = self._changed = True
 
     def commit(self, cursor: sqlite3.Cursor) -> None:
         """The transaction is about to be committed: keep the mark, where it moved."""
         if self._changed:
             cursor.execute(_WRITE, (self._floor, self._slack, self._owner))
         self._read = self._changed = False
+        self._unused = 0
 
     def roll_back(self) -> None:
         """The transaction is undone: what was to be the mark is not."""
         self._read = self._changed = self._mine = False
+        self._unused = 0
         self._slack = 0  # so that there is no guess before the mark is read again
 
 

@@ -1,0 +1,94 @@
+"""What the tests of the SQLite backend share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atleastonce.record import TaskRecord
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+forks_with_threads = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # from Python 3.12 on
+
+
+def record(id="1", **fields) -> TaskRecord:
+    """A record that is right unless told otherwise."""
+    return TaskRecord(**{"task_list": "list", "id": id, "type": "T", "data": b"{}", **fields})
+
+
+def ids(store, task_list="list") -> list[str]:
+    """The ids of a list, in the order of `all`."""
+    return [it.id for it in store.all(task_list)]
+
+
+@contextmanager
+def raw(path: Path | str) -> Iterator[sqlite3.Connection]:
+    """A connection as anybody may open one, which commits each statement."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)) as connection:
+        yield connection
+
+
+@contextmanager
+def locked(path: Path | str) -> Iterator[sqlite3.Connection]:
+    """The file, while another connection is about to write."""
+    with raw(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    """Poll with a deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.001)
+
+
+def in_child(work: Callable[[], object], seconds: float = 30.0) -> None:
+    """Run `work` in a forked child and fail with what it raised, or when it takes too long."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reading)
+            work()
+            status = 0
+        except BaseException as error:
+            os.write(writing, repr(error).encode()[:4000])
+        finally:
+            os._exit(status)
+    os.close(writing)
+    try:
+        assert wait_for_child(child, seconds) == 0, os.read(reading, 4000).decode()
+    finally:
+        os.close(reading)
+
+
+def wait_for_child(child: int, seconds: float = 30.0) -> int:
+    """The exit code; a child that takes longer is killed, which gives -9."""
+    deadline = time.monotonic() + seconds
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > deadline:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+            return -9
+        time.sleep(0.001)
+
+
+def environment() -> dict[str, str]:
+    """For a subprocess that imports what this process can."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
