@@ -71,5 +71,9 @@ class CompositeTask(Task):
             else:
                 results.append(result)
         if errors:
-            raise ChildrenFailed(f"{len(errors)} of {len(errors) + len(results)} children failed", errors, results)
+            kinds = ", ".join(
+                sorted({type(error).__name__ for error in errors})
+            )  # all that a run's report shows of them
+            count = f"{len(errors)} of {len(errors) + len(results)} children failed"
+            raise ChildrenFailed(f"{count}: {kinds}", errors, results)
         return results
