@@ -56,7 +56,7 @@ def test_options_go_to_every_child(store):
 
 def test_children_that_failed_stay_and_stop_nobody(store):
     save_children(store, 1, -1, 2, -1, 3)
-    with pytest.raises(ChildrenFailed, match="2 of 5") as caught:
+    with pytest.raises(ChildrenFailed, match="2 of 5 children failed: ValueError") as caught:
         composite().execute()
     assert isinstance(caught.value, ExceptionGroup)
     assert caught.value.results == [1, 2, 3]

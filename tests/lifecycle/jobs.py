@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from atleastonce import Task
+from atleastonce import CompositeTask, Task
 
 DEADLINE_S = 60
 """How long anything here is waited for before it counts as hung."""
@@ -137,6 +137,13 @@ class AsyncJob(Job, tag="tests.lifecycle.async_job"):
     async def execute(self, *, times=2):
         await asyncio.sleep(0)
         return super().execute(times=times)
+
+
+class JobComposite(CompositeTask, tag="tests.lifecycle.job_composite"):
+    """Its module, which a worker imports for it, has its children's classes too."""
+
+    task_list: str = "top"
+    child_task_list: str = "l"
 
 
 def fine_and(*others, count=5):

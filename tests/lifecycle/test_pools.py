@@ -147,14 +147,31 @@ def test_async_tasks_are_run(store, pool):
 
 def test_a_composite_reads_its_children_in_the_worker(store, pool):
     store.save_all([jobs.Job(id="1", number=1), jobs.Failing(id="2"), jobs.Job(id="3", number=3)])
-    report = dispatch([CompositeTask(task_list="top", id="c", child_task_list="l")], pool)
+    report = dispatch([jobs.JobComposite(id="c")], pool)
     assert (report.completed, report.failed) == (0, 1)
-    assert "1 of 3 children failed" in report.errors[0].error
+    assert "1 of 3 children failed: ValueError" in report.errors[0].error
     assert ids(store) == ["2"]
     store.complete(jobs.Job(id="2"))
+    store.save(jobs.Job(number=4))
     results = []
     assert redrive("top", to=pool, on_result=lambda _, result: results.append(result)).completed == 1
-    assert results == [[]]
+    assert results == [[8]]
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_fresh_worker_knows_the_children_of_a_composite_by_the_configured_modules(
+    store, tmp_path, monkeypatch, configured
+):
+    """A composite of the library's own class brings no module of the application with it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "atleastonce.toml").write_text(f"modules = ['{jobs.__name__}']" if configured else "")
+    store.save(jobs.Job())
+    with process_pool("spawn", 1) as fresh:
+        report = dispatch([CompositeTask(task_list="top", child_task_list="l")], fresh)
+    assert report.completed == configured
+    assert len(ids(store)) == (not configured)
+    if not configured:
+        assert "1 of 1 children failed: UnknownTaskType" in report.errors[0].error
 
 
 def test_a_class_that_the_worker_cannot_import_fails_alone(store, spawned, monkeypatch):
