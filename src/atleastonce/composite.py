@@ -21,11 +21,14 @@ class ChildrenFailed(ExceptionGroup[Exception]):
 
     results: list[Any]
 
-    def __new__(cls, message: str, errors: Sequence[Exception], results: Sequence[Any] = ()) -> Self:
+    def __init__(self, message: str, errors: Sequence[Exception], results: Sequence[Any] = ()) -> None:
         """`errors` must not be empty."""
-        group = super().__new__(cls, message, errors)
-        group.results = list(results)
-        return group
+        super().__init__(message, errors)
+        self.results = list(results)
+
+    def __new__(cls, message: str, errors: Sequence[Exception], results: Sequence[Any] = ()) -> Self:
+        """As `__init__`: an ExceptionGroup takes its arguments in both."""
+        return super().__new__(cls, message, errors)
 
     def derive(self, excs: Sequence[Exception]) -> ChildrenFailed:  # type: ignore[override]  # narrower than the base's
         """A part of the group, as ``except*`` makes one; it keeps the results."""

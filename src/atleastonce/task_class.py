@@ -33,12 +33,12 @@ def make_task_class(cls: Any, *, tag: str | None, aliases: Sequence[str], versio
     """
     if "__attrs_attrs__" in cls.__dict__:
         refuse_decorator(cls)
-    tag = cls.__name__ if tag is None else tag
-    _check_tags(cls, tag, aliases, version)
+    own: str = cls.__name__ if tag is None else tag
+    _check_tags(cls, own, aliases, version)
     define(cls)
     _check_names(cls)
-    cls._type = tag if version == 1 else f"{tag}@{version}"
-    cls._tags = (tag, *aliases)
+    cls._type = own if version == 1 else f"{own}@{version}"
+    cls._tags = (own, *aliases)
     cls._version_number = version
     cls._types = _types_now(cls)
     registry.register(cls, cls._tags)

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 import attrs
@@ -131,19 +131,20 @@ def members(tp: Any) -> list[Any]:
 
 def nested_fields(cls: type) -> list[NestedField]:
     """The fields that the constructor of an attrs class or dataclass takes. Raises NameError, InvalidTask."""
-    names = [f.name for f in (attrs.fields(cls) if attrs.has(cls) else dataclasses.fields(cls))]
-    hints = resolve(cls, names)
     if attrs.has(cls):
+        hints = resolve(cls, [a.name for a in attrs.fields(cls)])
         return [
             NestedField(a.name, a.alias or a.name, hints.get(a.name, a.type), a.default is attrs.NOTHING)
             for a in attrs.fields(cls)
             if a.init
         ]
+    fields = dataclasses.fields(cast("Any", cls))
+    hints = resolve(cls, [f.name for f in fields])
     return [
         NestedField(
             f.name, f.name, hints[f.name], f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         )
-        for f in dataclasses.fields(cls)
+        for f in fields
         if f.init
     ]
 

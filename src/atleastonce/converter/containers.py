@@ -156,7 +156,7 @@ def _wire_types(part: Any) -> set[type]:
 def _flag(tp: Any, value: Any) -> Any:
     if issubclass(tp, enum.Flag) and type(value) is int:  # any other Enum's call could run code of the class
         try:
-            member = tp(value)
+            member: Any = tp(value)
         except ValueError:
             member = None
         if type(member) is tp and member.value == value:  # not where the class drops bits that it does not know

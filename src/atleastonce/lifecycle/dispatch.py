@@ -31,7 +31,8 @@ def dispatch(
         on_result: called with each task and its result, in this thread, for tasks that an executor completed.
 
     A task that fails is counted and stays pending; `redrive` takes it up. Ctrl-C, or an error of `tasks` or `on_result`, goes
-    through once running tasks are done, with a note of what is left; what was generated until then is saved.
+    through once running tasks are done, with a note of what is left; what was generated until then is saved
+    (not the batch of a task that is itself invalid: the error's ``.batch`` names it).
 
     Raises:
         HandoverFailed: the pool or broker broke, or refused ten tasks in a row. The rest of the tasks was saved

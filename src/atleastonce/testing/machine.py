@@ -309,6 +309,6 @@ def play(
             stateful_step_count=steps,
             deadline=None,  # a storage may pause, for a disk to sync say
             database=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] - its metaclass lists the members
         ),
     )
