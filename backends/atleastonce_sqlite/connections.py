@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from . import schema
 from .errors import is_busy
-from .fork import gate
+from .fork import gate, leak
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -18,10 +18,6 @@ SLICE_SECONDS = 0.1
 """How long SQLite itself waits for a lock. Longer waits are repeated from Python, so that a fork or Ctrl-C gets in."""
 
 _MAX_IDLE = 16  # readers kept open: about as many threads as a machine has cores for
-
-_leaked: list[sqlite3.Connection] = []
-"""Inherited through a fork. Closing one could end the parent's locks, so they stay open, and are held here lest they be
-collected, which would close them."""
 
 
 class Connections:
@@ -118,8 +114,9 @@ class Connections:
 
     def forget(self) -> None:
         """In a child: leave the inherited connections alone for ever."""
-        _leaked.extend(self._idle)
+        for connection in self._idle:
+            leak(connection)
         if self._writer is not None:
-            _leaked.append(self._writer.connection)
+            leak(self._writer.connection)
         self._idle, self._writer = [], None
         self._generation += 1

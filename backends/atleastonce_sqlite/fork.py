@@ -6,6 +6,7 @@ ever (7 of 20 forks seen). So a fork waits until the threads inside are out, and
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import time
@@ -84,6 +85,11 @@ _stores: weakref.WeakSet[Forgetful] = weakref.WeakSet()
 def remember(store: Forgetful) -> None:
     """Have that store start afresh in every child."""
     _stores.add(store)
+
+
+def leak(inherited: object) -> None:
+    """Keep that object for ever: not even the end of the interpreter may close a connection of the parent's."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
 def _in_child() -> None:

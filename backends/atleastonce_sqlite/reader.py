@@ -52,8 +52,8 @@ class Reader:
         found, _ = self._read(partial(_records, task_list=task_list, source=_FIND, values=keys))
         return found[0] if found else None
 
-    def all(self, task_list: str, saved_before: int | None) -> Iterator[TaskRecord]:
-        """The list in the order of the ids, a page at a time."""
+    def all(self, task_list: str, saved_before: int | None, owner: object) -> Iterator[TaskRecord]:
+        """The list in the order of the ids, a page at a time. Keeps `owner`, which closes the connections at its end."""
         before = _ALWAYS if saved_before is None else saved_before
         start, more = b"", True
         while more:
@@ -73,8 +73,8 @@ class Reader:
                 return total
             start = _after(last)
 
-    def task_lists(self) -> Iterator[str]:
-        """The lists' names, found by leaping from each to the next."""
+    def task_lists(self, owner: object) -> Iterator[str]:
+        """The lists' names, found by leaping from each to the next. Keeps `owner` too."""
         start = b""
         while found := self._read(partial(_rows, sql=_NEXT_LIST, values=(start,))):
             [(name,)] = found

@@ -49,6 +49,17 @@ def is_ready(connection: sqlite3.Connection, path: str) -> bool:
 
     Raises `StoreError` for a newer schema and `ConfigurationError` for a file that belongs to something else.
     """
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN")  # all from one moment: another process may be setting it up
+    try:
+        return _judge(connection, path)
+    finally:
+        if alone and connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _judge(connection: sqlite3.Connection, path: str) -> bool:
     [(owner,)] = connection.execute("PRAGMA application_id").fetchall()
     [(version,)] = connection.execute("PRAGMA user_version").fetchall()
     if owner == APPLICATION_ID:

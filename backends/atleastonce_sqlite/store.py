@@ -95,7 +95,7 @@ class SqliteStore:
 
     def all(self, task_list: str, *, saved_before: int | None = None) -> Iterator[TaskRecord]:
         """See `DataInterface.all`."""
-        return self._reader.all(task_list, saved_before)
+        return self._reader.all(task_list, saved_before, self)
 
     def delete(self, keys: Sequence[TaskKey]) -> None:
         """See `DataInterface.delete`. All of a batch or nothing of it is deleted."""
@@ -108,7 +108,7 @@ class SqliteStore:
 
     def task_lists(self) -> Iterator[str]:
         """See `DataInterface.task_lists`."""
-        return self._reader.task_lists()
+        return self._reader.task_lists(self)
 
     def setup(self, *, dry_run: bool = False) -> list[str]:
         """See `DataInterface.setup`. The first use does the same."""

@@ -207,10 +207,14 @@ def test_a_full_disk_loses_nothing_and_recovers(tiny_disk):
     filler.write_bytes(KIB * 200)
     store = SqliteStore(tiny_disk / "tasks.db")
     saved = []
-    with pytest.raises(StoreUnavailable, match="make room") as caught:
+
+    def fill():
         for number in range(1000):
             store.store([record(f"{number:04}", data=KIB)])
             saved.append(f"{number:04}")
+
+    with pytest.raises(StoreUnavailable, match="make room") as caught:
+        fill()
     assert saved
     assert caught.value.outcome == "not_applied"
     assert ids(store) == saved
@@ -298,12 +302,12 @@ def test_a_read_only_directory_is_unavailable(shown_path):
         {"meta": {5: "secret"}},
     ],
 )
-@pytest.mark.parametrize("neighbours", [0, 1])
+@pytest.mark.parametrize("neighbours", [[], [record("neighbour")]])
 def test_a_value_that_cannot_be_stored_is_an_invalid_task_and_nothing_is_written(store, bad, neighbours):
     for _ in range(3):  # the first saves of a store take another way than the later ones
         store.store([record("kept")])
     with pytest.raises(InvalidTask) as caught:
-        store.store([record("neighbour")][:neighbours] + [record(**{"id": "bad", **bad})])
+        store.store([*neighbours, record(**{"id": "bad", **bad})])
     assert ids(store) == ["kept"]
     seen = caught.value
     while seen is not None:

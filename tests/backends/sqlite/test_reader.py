@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore, reader
 
-from .helpers import ids, locked, raw, record
+from .helpers import ids, locked, open_files, raw, record
 
 
 @pytest.fixture
@@ -81,10 +80,10 @@ def test_a_reader_that_stops_half_way_leaves_nothing_open(store, path, small_pag
     assert len(store._connections._idle) == 1
     assert checkpoint(path)[0] == 0
     if sys.platform == "linux":
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         del iterators, iterator
         gc.collect()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert open_files() == before
 
 
 def test_no_lookup_leaves_anything_open(store, path):

@@ -218,6 +218,7 @@ def test_two_that_set_up_at_once_do_it_once(path):
     stores = [SqliteStore(path) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda store: store.setup(), stores))
-    assert sum(len(statements) for statements in done) == 5
+    tables = [statement for statements in done for statement in statements if statement.startswith("CREATE")]
+    assert len(tables) == 2  # the journal mode may be set by both
     for store in stores:
         store.close()
