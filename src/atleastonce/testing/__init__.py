@@ -10,8 +10,9 @@ try:
 except ModuleNotFoundError as error:
     raise ImportError("atleastonce.testing needs pytest: pip install pytest hypothesis") from error
 
-# So that a failing assert of the suite shows its values: before these are imported.
-pytest.register_assert_rewrite(f"{__name__}.clauses", f"{__name__}.conformance", f"{__name__}.machine")
+# So that a failing assert of the suite shows its values: before these are imported. (The fixtures have no asserts; but pytest
+# warns of a plugin that somebody imported before it was named as one, unless it was rewritten.)
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in ("clauses", "conformance", "machine", "fixtures")))
 
 from .clock import TestClock  # noqa: E402  # as above
 from .conformance import BackendConformance  # noqa: E402  # as above
