@@ -14,7 +14,7 @@ from .converter.plain import check_plain, copy_plain
 from .delivery import Delivery, to_datetime
 from .exceptions import InvalidTask
 from .ids import new_id
-from .keys import check_id, check_task_list
+from .keys import check_task_list
 from .record import NO_META
 from .task_class import define, make_task_class, plan_of, refuse_decorator
 
@@ -87,10 +87,8 @@ class Task(TaskBase, registered=False):
     that is no field.
     """
 
-    task_list: str = attrs.field(validator=lambda _task, _field, value: check_task_list(value))
-    id: str = attrs.field(
-        default=attrs.Factory(_draw_id, takes_self=True), validator=lambda _task, _field, value: check_id(value)
-    )
+    task_list: str
+    id: str = attrs.field(default=attrs.Factory(_draw_id, takes_self=True))
 
     _type: ClassVar[str]
     _tags: ClassVar[tuple[str, ...]] = ()

@@ -11,7 +11,7 @@ import attrs
 
 from .converter.plan import Plan, field_types, make_plan
 from .exceptions import InvalidTask
-from .keys import check_type
+from .keys import check_id, check_task_list, check_type
 from .registry import registry
 
 KEY_FIELDS = ("task_list", "id")
@@ -100,7 +100,7 @@ def _check_tags(cls: type, tag: str, aliases: Sequence[str], version: int) -> No
 
 def _check_names(cls: type) -> None:
     for attribute in attrs.fields(cls):
-        if attribute.inherited or attribute.name in KEY_FIELDS:
+        if attribute.name in KEY_FIELDS:
             continue
         if attribute.name.startswith("_"):
             raise InvalidTask(
@@ -114,10 +114,20 @@ def _check_names(cls: type) -> None:
 
 def _keys_first(_cls: type, fields: list[Any]) -> list[Any]:
     """The keys before all others, since an id is drawn for a list; neither is ever assigned again."""
-    keys = [
-        field.evolve(on_setattr=attrs.setters.frozen) for name in KEY_FIELDS for field in fields if field.name == name
-    ]
+    keys = [_as_key(field) for name in KEY_FIELDS for field in fields if field.name == name]
     return keys + [field for field in fields if field.name not in KEY_FIELDS]
+
+
+def _as_key(field: Any) -> Any:
+    if field.inherited:
+        return field
+    check = check_task_list if field.name == "task_list" else check_id
+
+    def check_key(_task: Any, _field: Any, value: object) -> None:
+        check(value)
+
+    validators = [check_key] if field.validator is None else [check_key, field.validator]
+    return field.evolve(on_setattr=attrs.setters.frozen, validator=attrs.validators.and_(*validators))
 
 
 def _types_now(cls: Any) -> Mapping[str, Any] | None:

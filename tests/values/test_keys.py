@@ -88,11 +88,6 @@ def test_lists_to_read(key: Any, store: Any) -> None:
 
 
 @bad_key
-@pytest.mark.xfail(
-    reason="a key field that a subclass gives a default loses the base's validator",
-    raises=pytest.fail.Exception,
-    strict=True,
-)
 @pytest.mark.parametrize("name", ["task_list", "id"])
 def test_a_key_with_a_default_of_the_subclass(name: str, key: Any) -> None:
     namespace = {"__annotations__": {name: str}, name: "default", "__module__": __name__}
@@ -102,11 +97,6 @@ def test_a_key_with_a_default_of_the_subclass(name: str, key: Any) -> None:
 
 
 @bad_key
-@pytest.mark.xfail(
-    reason="a key field that a subclass gives a default loses the base's validator",
-    raises=pytest.fail.Exception,
-    strict=True,
-)
 def test_a_bad_default_of_the_subclass(key: Any) -> None:
     cls = type("Sample", (Task,), {"__annotations__": {"task_list": str}, "task_list": key, "__module__": __name__})
     with pytest.raises(InvalidTask):

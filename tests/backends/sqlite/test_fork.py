@@ -7,8 +7,8 @@ import multiprocessing
 import subprocess
 import sys
 import threading
-import weakref
 import time
+import weakref
 
 from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore, connections, fork
