@@ -27,10 +27,17 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     paths = os.pathsep.join(path for path in sys.path if path)
     return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False, timeout=200
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
     )
 
 
+@pytest.mark.slow
 def test_every_line_is_there(tmp_path):
     done = run("--quick", "--output", str(tmp_path), *(f"--only={name}" for name in CASES))
 
