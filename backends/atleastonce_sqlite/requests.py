@@ -54,48 +54,60 @@ class Close(Write):
     size = MAX_ROWS + 1
 
 
+class SaveOne(Write):
+    """Insert or replace one record. The usual save is of a new key: a single statement, by the shortest way."""
+
+    versions: Sequence[int] = ()
+
+    def __init__(self, record: TaskRecord) -> None:
+        self._record = record
+
+    def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
+        """Insert it under a new key."""
+        it = self._record
+        if it.saved_at is not None:  # it is probably there
+            return False
+        guess = watermark.guess()
+        if guess is None:
+            return False
+        meta = it.meta
+        row = (it.task_list, it.id, it.type, it.data, it.run_at, _json(meta) if meta else None, *guess)
+        try:
+            cursor.execute(_INSERT_IF_MARK, row)
+            if cursor.rowcount == 1:  # else the key was there
+                self.versions = guess[2:]
+                return True
+        except UnicodeEncodeError:  # bytes that are no UTF-8 and came from a store by surrogateescape
+            pass
+        except sqlite3.IntegrityError:  # another store moved the mark; a bad value fails again the slow way
+            pass
+        watermark.take_back(guess[2])
+        return False
+
+    def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
+        """Do it in the transaction that is open."""
+        if not self.at_once(cursor, watermark):
+            save = Save((self._record,))
+            save.run(cursor, watermark)
+            self.versions = save.versions
+
+
 class Save(Write):
     """Insert or replace these records. Raises `InvalidTask` for one that cannot be written."""
 
     versions: Sequence[int] = ()
 
     def __init__(self, records: Sequence[TaskRecord]) -> None:
-        if len(records) == 1:
-            (it,) = records
-            self._bare = [_bare(it)]
-            self._above = it.saved_at
-        else:
-            self.size = len(records)
-            self._bare = [_bare(it) for it in records]
-            self._above = max((it.saved_at for it in records if it.saved_at is not None), default=None)
-
-    def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
-        """The usual save: of one key, which is new."""
-        if self.size != 1 or self._above is not None:  # saved before: it is probably there
-            return False
-        guess = watermark.guess()
-        if guess is None:
-            return False
-        try:
-            cursor.execute(_INSERT_IF_MARK, self._bare[0] + guess)
-            done = cursor.rowcount == 1  # or the key was there
-        except UnicodeEncodeError:  # bytes that are no UTF-8 and came from a store by surrogateescape
-            done = False
-        except sqlite3.IntegrityError:  # another store moved the mark; a bad value fails again the slow way
-            done = False
-        if done:
-            self.versions = guess[2:]
-        else:
-            watermark.take_back(guess[2])
-        return done
+        self.size = len(records)
+        self._bare = [_bare(it) for it in records]
+        self._above = max((it.saved_at for it in records if it.saved_at is not None), default=None)
 
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
         """Do it in the transaction that is open."""
-        if not self.at_once(cursor, watermark):
-            first = watermark.give(cursor, self.size, self._above)
-            self.versions = range(first, first + self.size)
-            if not self._insert(cursor, first):
-                self._replace(cursor, watermark)
+        first = watermark.give(cursor, self.size, self._above)
+        self.versions = range(first, first + self.size)
+        if not self._insert(cursor, first):
+            self._replace(cursor, watermark)
 
     def _insert(self, cursor: sqlite3.Cursor, first: int) -> bool:
         """The fast way, for keys that are new. False, with nothing written, where one is not."""

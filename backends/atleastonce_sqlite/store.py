@@ -21,7 +21,7 @@ from .connections import Connections
 from .errors import translate
 from .location import absolute_path, path_of, url_of
 from .reader import Reader
-from .requests import Delete, Save
+from .requests import Delete, Save, SaveOne
 from .writer import Writer
 
 MAX_DATA_BYTES = 16 * 1024 * 1024
@@ -85,7 +85,7 @@ class SqliteStore:
         """See `DataInterface.store`. All of a batch or nothing of it is stored."""
         if not records:
             return ()
-        request = Save(records)
+        request = SaveOne(records[0]) if len(records) == 1 else Save(records)
         self._writer.take(request)
         return request.versions
 

@@ -58,7 +58,13 @@ class Turns:
                 self._wait(request)
             if not request.finished:
                 self._serve(request.shared or (request,))
-                self._pass_on(request)
+                if self._waiting:
+                    self._pass_on(request)
+                else:
+                    del self._turn[None]
+                    # Somebody may have begun to wait just before. If another has the turn already, that one sees it.
+                    if self._waiting and self._turn.setdefault(None, request) is request:
+                        self._pass_on(request)
                 for other in request.shared:
                     _wake(other)
         except BaseException:
@@ -94,14 +100,12 @@ class Turns:
     def _pass_on(self, request: Request) -> None:
         """Give this one's turn to the first who waits, or leave it to whoever comes."""
         while True:
-            if self._waiting:
-                with self._queue_lock:
-                    if self._waiting:  # Ctrl-C may have taken the last away
-                        self._turn[None] = self._waiting[0]
-                        _wake(self._waiting[0])
-                        return
+            with self._queue_lock:
+                if self._waiting:  # Ctrl-C may have taken the last away
+                    self._turn[None] = self._waiting[0]
+                    _wake(self._waiting[0])
+                    return
             del self._turn[None]
-            # Somebody may have begun to wait just before. If another has the turn already, that one will see it.
             if not self._waiting or self._turn.setdefault(None, request) is not request:
                 return
 
@@ -111,7 +115,7 @@ class Turns:
         with self._queue_lock:
             if request in self._waiting:
                 self._waiting.remove(request)
-            mine = self._turn.get(None) is request
+            mine = self._turn.setdefault(None, request) is request  # or was: it may just have been left
             if mine:
                 self._waiting[:0] = [other for other in others if not other.finished and other not in self._waiting]
         if mine:

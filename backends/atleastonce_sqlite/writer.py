@@ -10,7 +10,8 @@ from atleastonce.clock import Clock
 from atleastonce.exceptions import Outcome
 
 from .connections import Connections
-from .errors import breaks_connection, outcome_of_commit, translate
+from .errors import breaks_connection, is_busy, outcome_of_commit, translate
+from .fork import gate
 from .requests import Close, Write
 from .turns import Turns
 from .watermark import Watermark
@@ -39,17 +40,29 @@ class Writer:
 
     def _serve(self, requests: Sequence[Write]) -> None:
         """End each request: all in one transaction, or each in its own where one of them spoils that."""
+        entered = gate.enter()
         try:
-            self._connections.patiently(self._transaction, requests)
+            self._transaction(requests)
+            return
         except Exception as error:  # noqa: BLE001 (whatever it is, it is the error of those who asked)
-            outcome = outcome_of_commit(error) if self._committing else "not_applied"
-            if len(requests) > 1 and self._begun and outcome == "not_applied":
-                for request in requests:
-                    self._serve([request])
+            failure = error
+        finally:
+            if entered:
+                gate.leave()
+        if isinstance(failure, sqlite3.OperationalError) and is_busy(failure):
+            try:
+                self._connections.patiently(self._transaction, requests)
                 return
-            for request in requests:  # one exception each: a raised one belongs to its thread
-                request.error = self._error(error, outcome)
-                request.finished = True
+            except Exception as error:  # noqa: BLE001 (as above)
+                failure = error
+        outcome = outcome_of_commit(failure) if self._committing else "not_applied"
+        if len(requests) > 1 and self._begun and outcome == "not_applied":
+            for request in requests:
+                self._serve((request,))
+            return
+        for request in requests:  # one exception each: a raised one belongs to its thread
+            request.error = self._error(failure, outcome)
+            request.finished = True
 
     def _transaction(self, requests: Sequence[Write]) -> None:
         connections, watermark = self._connections, self._watermark

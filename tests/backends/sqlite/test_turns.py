@@ -158,22 +158,31 @@ def test_ctrl_c_in_who_was_just_given_the_turn_passes_it_on(stage, monkeypatch):
     assert stage.served == [("0", requests[:1]), ("2", requests[2:])]
 
 
-def test_ctrl_c_while_the_turn_is_passed_on_leaves_nobody_waiting(stage, monkeypatch):
-    """The leader served others, gave the turn away, and is interrupted before it woke those that it served."""
+@pytest.mark.parametrize("late", [False, True], ids=["nobody waits", "somebody began to wait"])
+def test_ctrl_c_while_the_turn_is_left_leaves_nobody_waiting(stage, late):
+    """The leader served others and left, and is interrupted before it woke them and looked for who waits."""
+
+    interrupted = []
+
+    class Turn(dict):
+        def __delitem__(self, key):
+            leaving = threading.current_thread().name == "1" and not interrupted
+            if leaving:
+                interrupted.append(True)
+            if leaving and late:
+                stage.start(Request())
+            super().__delitem__(key)
+            if leaving:
+                raise KeyboardInterrupt
+
+    stage.turns._turn = Turn()
     stage.hold.clear()
-    for _ in range(3):
+    for _ in range(4):
         stage.start(Request())
-    pass_on = stage.turns._pass_on
-
-    def interrupted(request):
-        pass_on(request)
-        if request.shared:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(stage.turns, "_pass_on", interrupted)
     stage.finish()
     assert isinstance(stage.results.pop("1"), KeyboardInterrupt)
     assert set(stage.results.values()) == {None}
+    assert len(stage.results) == 3 + late
 
 
 def test_who_begins_to_wait_just_when_the_turn_ends_takes_it(stage, monkeypatch):
