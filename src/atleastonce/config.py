@@ -19,7 +19,7 @@ URL_VARIABLE = "ATLEASTONCE_URL"
 REQUIRE_VARIABLE = "ATLEASTONCE_REQUIRE_CONFIG"
 DEFAULT_URL = "sqlite:///atleastonce.db"
 
-log = logging.getLogger("atleastonce")
+log: logging.Logger = logging.getLogger("atleastonce")
 
 
 @attrs.frozen

@@ -17,7 +17,7 @@ from .exceptions import ConfigurationError, DuplicateTaskType, UnknownTaskType
 
 _WRITTEN = re.compile(r"([^@]+)(?:@([1-9][0-9]{0,8}))?")
 
-log = logging.getLogger("atleastonce")
+log: logging.Logger = logging.getLogger("atleastonce")
 
 
 class Registry:
@@ -137,4 +137,4 @@ def _place(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-registry = Registry()
+registry: Registry = Registry()

@@ -39,7 +39,7 @@ IMPLAUSIBLE_US = 24 * 60 * 60 * 1_000_000
 """A save goes above the version that the task has, unless that is so far ahead of the clock: one forged hash would put every
 later version of this process there with it, and in the end leave none to give."""
 
-log = logging.getLogger("atleastonce")
+log: logging.Logger = logging.getLogger("atleastonce")
 
 
 class TaskStore:

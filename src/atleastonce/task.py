@@ -252,7 +252,7 @@ class Task(TaskBase, registered=False):
         fields = [self.__dict__.get(a.name) for a in _fields(type(self))]
         return fields, self.__dict__.get("_extra") or {}
 
-    __hash__ = None  # type: ignore[assignment]  # a task can be changed
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # a task can be changed
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} type={self.type!r} task_list={self.task_list!r} id={self.id!r}>"

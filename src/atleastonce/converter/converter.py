@@ -63,7 +63,7 @@ def _make() -> Converter:
     return made
 
 
-converter = _make()
+converter: Converter = _make()
 for _cls, _hooks in SCALARS.items():
     if _cls is not Any:
         _register(_cls, _hooks)

@@ -61,7 +61,7 @@ class Tally:
         self.seen = 0
         self.handed = 0
         self.completed = 0
-        self.failed = 0
+        self.failed: int = 0
         self.errors: list[TaskError] = []
 
     def note(self, task_list: str, id: str, error: str) -> None:

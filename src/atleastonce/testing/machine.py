@@ -28,16 +28,16 @@ OBJECTS = 2  # on one storage, side by side
 
 _storage_numbers = count()
 
-lists = st.sampled_from(LISTS)
-keys = st.tuples(lists, st.sampled_from(IDS))
-objects = st.integers(0, OBJECTS - 1)
-contents = st.tuples(  # type, data, run_at, meta
+lists: st.SearchStrategy[str] = st.sampled_from(LISTS)
+keys: st.SearchStrategy[tuple[str, str]] = st.tuples(lists, st.sampled_from(IDS))
+objects: st.SearchStrategy[int] = st.integers(0, OBJECTS - 1)
+contents: st.SearchStrategy[tuple[Any, ...]] = st.tuples(  # type, data, run_at, meta
     st.sampled_from(["A", "a", "B@2"]),
     st.one_of(st.sampled_from([b"{}", b'{"a":1}', b"", b"\0"]), st.binary(max_size=20)),
     st.sampled_from([None, 0, 1_735_689_600_000_000]),
     st.dictionaries(st.sampled_from(["k", "\u00fc"]), st.text(max_size=3), max_size=2),
 )
-own_versions = st.sampled_from(["none", "old", "current", "ahead"])
+own_versions: st.SearchStrategy[str] = st.sampled_from(["none", "old", "current", "ahead"])
 
 
 @attrs.define
@@ -66,8 +66,8 @@ class BackendMachine(RuleBasedStateMachine):
         order: Callable[[str], Any],
     ) -> None:
         super().__init__()
-        self.crash_backend = crash
-        self.order = order
+        self.crash_backend: Callable[[DataInterface], None] = crash
+        self.order: Callable[[str], Any] = order
         self.clock = TestClock()
         self.handles = Handles(open_backend, self.clock, persistent=persistent)
         self.objects = [self.handles.open() for _ in range(OBJECTS)]

@@ -18,7 +18,7 @@ from atleastonce.record import TaskKey
 from .base import Clauses, Handles, record, save
 
 # Python 3.12 and later warn that a child forked beside threads may hang: whether ours does is what is tested.
-ignore_fork_warning = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+ignore_fork_warning: pytest.MarkDecorator = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 class ForkClauses(Clauses):
