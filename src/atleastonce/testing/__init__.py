@@ -7,8 +7,8 @@ from __future__ import annotations
 
 try:
     import pytest
-except ModuleNotFoundError as error:
-    raise ImportError("atleastonce.testing needs pytest: pip install pytest hypothesis") from error
+except ModuleNotFoundError:
+    raise ImportError("atleastonce.testing needs pytest: pip install pytest hypothesis") from None
 
 # So that a failing assert of the suite shows its values: before these are imported. (The fixtures have no asserts; but pytest
 # warns of a plugin that somebody imported before it was named as one, unless it was rewritten.)

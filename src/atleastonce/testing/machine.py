@@ -68,11 +68,11 @@ class BackendMachine(RuleBasedStateMachine):
         super().__init__()
         self.crash_backend: Callable[[DataInterface], None] = crash
         self.order: Callable[[str], Any] = order
-        self.clock = TestClock()
-        self.handles = Handles(open_backend, self.clock, persistent=persistent)
-        self.objects = [self.handles.open() for _ in range(OBJECTS)]
+        self.clock: TestClock = TestClock()
+        self.handles: Handles = Handles(open_backend, self.clock, persistent=persistent)
+        self.objects: list[DataInterface] = [self.handles.open() for _ in range(OBJECTS)]
         self.objects[0].setup()
-        self.persistent = persistent
+        self.persistent: bool = persistent
         self.prefix = f"{next(_storage_numbers)}-"
         self.stored: dict[tuple[str, str], TaskRecord] = {}
         self.given: dict[int, int] = {}  # id() of an object that lives until teardown -> its newest version
