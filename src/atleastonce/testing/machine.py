@@ -73,7 +73,7 @@ class BackendMachine(RuleBasedStateMachine):
         self.objects: list[DataInterface] = [self.handles.open() for _ in range(OBJECTS)]
         self.objects[0].setup()
         self.persistent: bool = persistent
-        self.prefix = f"{next(_storage_numbers)}-"
+        self.prefix: str = f"{next(_storage_numbers)}-"
         self.stored: dict[tuple[str, str], TaskRecord] = {}
         self.given: dict[int, int] = {}  # id() of an object that lives until teardown -> its newest version
         self.versions: dict[tuple[str, str], list[int]] = {}
