@@ -16,12 +16,12 @@ from .watermark import Watermark
 _INSERT = """\
 INSERT INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
-# No version, and so a NOT NULL constraint that fails, unless the mark is what it was. (INSERT ... SELECT ... WHERE would do
+# No version, and so a NOT NULL constraint that fails, unless the floor is what it was. (INSERT ... SELECT ... WHERE would do
 # without an error, but SQLite keeps a statement journal for it: 8 microseconds.)
-_INSERT_IF_MARK = """\
+_INSERT_IF_FLOOR = """\
 INSERT INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
 VALUES (?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (
-  SELECT 1 FROM atleastonce_settings WHERE one = 1 AND version_floor = ? AND owner = ?
+  SELECT 1 FROM atleastonce_settings WHERE one = 1 AND version_floor = ?
 ) THEN ? END) ON CONFLICT DO NOTHING"""
 _STORED = "SELECT saved_at FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND id = CAST(? AS TEXT)"
 _REPLACE = """\
@@ -73,15 +73,15 @@ class SaveOne(Write):
         meta = it.meta
         row = (it.task_list, it.id, it.type, it.data, it.run_at, _json(meta) if meta else None, *guess)
         try:
-            cursor.execute(_INSERT_IF_MARK, row)
+            cursor.execute(_INSERT_IF_FLOOR, row)
             if cursor.rowcount == 1:  # else the key was there
-                self.versions = guess[2:]
+                self.versions = guess[1:]
                 return True
         except UnicodeEncodeError:  # bytes that are no UTF-8 and came from a store by surrogateescape
             pass
         except sqlite3.IntegrityError:  # another store moved the mark; a bad value fails again the slow way
             pass
-        watermark.take_back(guess[2])
+        watermark.take_back(guess[1])
         return False
 
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:

@@ -46,18 +46,17 @@ class Watermark:
         self._owner = _new_owner()
         self.roll_back()
 
-    def guess(self) -> tuple[int, int, int] | None:
-        """(floor, owner, version for a new record): good while the file has these two; None: ask `give`.
+    def guess(self) -> tuple[int, int] | None:
+        """(floor, version for a new record), good while that is the floor in the file; None: ask `give`.
 
-        The floor stands for its slack too: an owner never writes one floor twice.
+        The floor stands for owner and slack too: whoever changes them puts the floor up.
         """
         if self._read or self._unused or not self._slack:
             return None
         version = self._source.next()
         floor = self._floor
         if floor < version <= floor + self._slack:
-            self._unused = 0
-            return floor, self._owner, version
+            return floor, version
         self._unused = version
         return None
 
@@ -107,7 +106,7 @@ class Watermark:
         """The transaction is undone: what was to be the mark is not."""
         self._read = self._changed = self._mine = False
         self._unused = 0
-        self._slack = 0  # so that there is no guess before the mark is read again
+        self._slack = 0  # no guess before the mark is read again: what this one did not write, another may have
 
 
 def _new_owner() -> int:

@@ -195,11 +195,15 @@ def test_rows_are_found_by_their_key(store, path, sql):
     assert "task_list=? AND id" in plan[0][3]
 
 
-def test_ids_come_in_the_order_of_their_bytes(store, small_pages):
+@pytest.mark.parametrize("rows", [1, 2, 10])
+def test_ids_come_in_the_order_of_their_bytes(store, monkeypatch, rows):
+    monkeypatch.setattr(reader, "PAGE_ROWS", rows)
+    monkeypatch.setattr(reader, "COUNT_ROWS", rows)
     names = ["b", "a", "B", "\U00010000", "\uffff", "\udc80", "é", "a\0", "a\1"]
     store.store([record(name) for name in names])
     assert ids(store) == sorted(names, key=lambda text: text.encode("utf-8", "surrogateescape"))
     assert all(store.find("list", name).id == name for name in names)
+    assert store.count("list") == len(names)
 
 
 def test_a_reader_survives_closing_in_the_middle(store, small_pages):

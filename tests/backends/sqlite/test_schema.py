@@ -214,6 +214,34 @@ def _dying(create):
     return run
 
 
+def test_a_file_is_judged_from_one_moment(path):
+    """Another process sets it up between the first look and the last."""
+    other = SqliteStore(path)
+
+    class Slow(sqlite3.Connection):
+        def execute(self, sql, *args):
+            rows = super().execute(sql, *args).fetchall()
+            if sql == "PRAGMA user_version":
+                other.setup()
+            return _Rows(rows)
+
+    class _Rows:
+        def __init__(self, rows):
+            self.rows = rows
+
+        def fetchall(self):
+            return self.rows
+
+    path.touch()
+    with raw(path) as plain:
+        plain.execute("PRAGMA journal_mode = WAL")  # so that the other need not wait for who looks
+    connection = sqlite3.connect(path, isolation_level=None, factory=Slow)
+    assert schema.is_ready(connection, str(path)) is False
+    assert schema.is_ready(connection, str(path)) is True
+    connection.close()
+    other.close()
+
+
 def test_two_that_set_up_at_once_do_it_once(path):
     stores = [SqliteStore(path) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:

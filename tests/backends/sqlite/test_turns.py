@@ -201,6 +201,23 @@ def test_who_begins_to_wait_just_when_the_turn_ends_takes_it(stage, monkeypatch)
     assert late.finished
 
 
+def test_who_begins_to_wait_just_after_the_turn_ended_takes_it(stage):
+    """The turn was taken when it looked, and is left by the time that it waits."""
+
+    class Waiting(list):
+        def append(self, request):
+            stage.hold.set()
+            wait_until(lambda: not stage.turns._turn)
+            super().append(request)
+
+    stage.turns._waiting = Waiting()
+    stage.hold.clear()
+    stage.start(Request())
+    late = stage.start(Request())
+    stage.finish()
+    assert late.finished
+
+
 def test_many_threads_are_all_served_once():
     counts = {}
     serving = threading.Lock()

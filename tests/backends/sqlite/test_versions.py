@@ -250,3 +250,51 @@ def test_each_child_has_a_mark_of_its_own(open_store, path):
     store.forget()
     save(store)
     assert settings(path)[2] != owner
+
+
+def test_a_new_save_of_a_key_that_is_there_is_noted_at_its_time(open_store, clock):
+    """Though it was first tried as that of a new key."""
+    one, other = open_store(), open_store()
+    for store in (one, one, one, one, other, one, one, one):
+        clock.advance(timedelta(milliseconds=250))
+        assert save(store) == clock()
+
+
+@pytest.mark.parametrize("bad", [[record("bad", type=None)], [record("bad", type=None), record("2")]])
+def test_a_save_that_failed_leaves_no_old_version_behind(open_store, clock, bad):
+    store = open_store()
+    for number in range(3):
+        save(store, str(number))
+        clock.advance(timedelta(milliseconds=1))
+    with pytest.raises(ValueError, match="SQLite"):
+        store.store(bad)
+    clock.advance(timedelta(hours=1))
+    assert save(store) == clock()
+
+
+def test_after_a_failure_the_mark_is_read_anew(open_store, clock, path):
+    """Another store may have put it where the failed save would have."""
+    one, other = open_store(), open_store()
+    for number in range(3):
+        save(one, str(number))
+        clock.advance(timedelta(milliseconds=1))
+    clock.advance(timedelta(hours=1))
+    with pytest.raises(ValueError, match="SQLite"):
+        one.store([record("bad", type=None), record("2")])
+    clock.advance(timedelta(microseconds=-1))
+    save(other, "x")
+    clock.advance(timedelta(milliseconds=1))
+    assert save(one, "y") <= sum(settings(path)[:2])
+
+
+def test_after_a_failure_the_other_stores_versions_are_passed(open_store, clock):
+    ahead = TestClock(clock() + SLACK_US // 2)
+    one, other = open_store(), open_store(ahead)
+    for number in range(3):
+        save(one, str(number))
+        clock.advance(timedelta(milliseconds=1))
+    with pytest.raises(ValueError, match="SQLite"):
+        one.store([record("bad", type=None), record("2")])
+    old = save(other, "x")
+    other.delete([TaskKey("list", "x", old)])
+    assert save(one, "x") > old

@@ -6,11 +6,13 @@ import threading
 
 import pytest
 
-from atleastonce.exceptions import InvalidTask, StoreUnavailable
+from atleastonce.exceptions import ConfigurationError, InvalidTask, StoreUnavailable
 from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore
+from atleastonce_sqlite.connections import Connections
+from atleastonce_sqlite.requests import SaveOne
 
-from .helpers import ids, locked, record, wait_until
+from .helpers import ids, locked, raw, record, wait_until
 
 
 class Together:
@@ -108,25 +110,22 @@ def test_a_lock_that_stays_fails_all_who_wait_each_with_its_own_error(path):
     store.close()
 
 
-def test_an_error_of_ours_is_not_shared_between_threads(tmp_path):
-    """A file that is refused fails a whole turn at once."""
-    store = SqliteStore(tmp_path / "missing" / "tasks.db")
-    barrier = threading.Barrier(4)
-    errors = []
-
-    def call():
-        barrier.wait(20)
-        try:
-            store.store([record()])
-        except StoreUnavailable as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=call) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert len(set(map(id, errors))) == 4
+@pytest.mark.parametrize("kind", ["missing directory", "another application"])
+def test_a_file_that_cannot_be_used_fails_all_at_the_first_attempt_each_with_its_own_error(tmp_path, monkeypatch, kind):
+    """To try each alone could only take longer: nobody's request was looked at."""
+    path = tmp_path / "missing" / "tasks.db"
+    if kind == "another application":
+        path.parent.mkdir()
+        with raw(path) as connection:
+            connection.execute("PRAGMA application_id = 5")
+    store, opened = SqliteStore(path), []
+    monkeypatch.setattr(store._connections, "open", lambda: opened.append(1) or Connections.open(store._connections))
+    requests = [SaveOne(record(str(number))) for number in range(3)]
+    store._writer._serve(requests)
+    assert all(request.finished for request in requests)
+    assert len({id(request.error) for request in requests}) == 3
+    assert {type(request.error) for request in requests} <= {StoreUnavailable, ConfigurationError}
+    assert opened == [1]
 
 
 def test_ctrl_c_in_who_commits_for_others_is_its_own(path):
@@ -160,16 +159,16 @@ def test_ctrl_c_in_who_commits_for_others_is_its_own(path):
 
 def test_ctrl_c_right_after_the_commit_tells_the_others_the_truth(together, store):
     """Committed is committed: nobody's save is done twice, or taken for failed."""
-    cursor = store._connections.writer()
+    for _ in range(3):
+        store.store([record("there")])  # from now on, who saves alone needs no COMMIT
+    store.delete([TaskKey("list", "there")])
+    cursor, commits = store._connections.writer(), []
 
     class Interrupted:
-        def __init__(self):
-            self.left = 1
-
         def execute(self, sql, *args):
             cursor.execute(sql, *args)
-            if sql == "COMMIT" and self.left:
-                self.left = 0
+            if sql == "COMMIT":
+                commits.append(sql)
                 raise KeyboardInterrupt
             return cursor
 
@@ -178,14 +177,12 @@ def test_ctrl_c_right_after_the_commit_tells_the_others_the_truth(together, stor
 
     store._connections._writer = Interrupted()
     results = together.run(save("0"), save("1"), save("2"), save("3"))
-    interrupted = [number for number, result in enumerate(results) if isinstance(result, KeyboardInterrupt)]
-    assert len(interrupted) == 1
-    stored = {it.id: it.saved_at for it in store.all("list")}
-    for number, result in enumerate(results):
-        if number not in interrupted:
-            assert list(result) == [stored[str(number)]]
-    assert sorted(stored) == ["0", "1", "2", "3", "there"]
     store._connections._writer = cursor
+    assert len(commits) == 1
+    assert isinstance(results.pop(1), KeyboardInterrupt)
+    stored = {it.id: it.saved_at for it in store.all("list")}
+    assert sorted(stored) == ["0", "1", "2", "3"]
+    assert [list(result) for result in results] == [[stored[id]] for id in "023"]
 
 
 def test_closing_waits_for_who_writes(together, store):
