@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from atleastonce.exceptions import StoreUnavailable
 from atleastonce.record import TaskKey
 from atleastonce.testing import TestClock
 from atleastonce_sqlite import SqliteStore
 from atleastonce_sqlite.watermark import FAR_AHEAD_US, SLACK_US
 
-from .helpers import ids, in_child, needs_fork, raw, record
+from .helpers import ids, in_child, locked, needs_fork, raw, record
 
 SETTINGS = "SELECT version_floor, slack_us, owner FROM atleastonce_settings"
 
@@ -254,9 +255,9 @@ def test_each_child_has_a_mark_of_its_own(open_store, path):
 
 def test_a_new_save_of_a_key_that_is_there_is_noted_at_its_time(open_store, clock):
     """Though it was first tried as that of a new key."""
-    one, other = open_store(), open_store()
-    for store in (one, one, one, one, other, one, one, one):
-        clock.advance(timedelta(milliseconds=250))
+    store = open_store()
+    for _ in range(30):
+        clock.advance(timedelta(milliseconds=10))
         assert save(store) == clock()
 
 
@@ -272,6 +273,18 @@ def test_a_save_that_failed_leaves_no_old_version_behind(open_store, clock, bad)
     assert save(store) == clock()
 
 
+def test_a_save_that_never_began_leaves_no_old_version_behind(path, clock):
+    store = SqliteStore(path, clock=clock, timeout=0.05)
+    for number in range(3):
+        save(store, str(number))
+    clock.advance(timedelta(milliseconds=250))
+    with locked(path), pytest.raises(StoreUnavailable):
+        save(store)
+    clock.advance(timedelta(hours=1))
+    assert save(store) == clock()
+    store.close()
+
+
 def test_after_a_failure_the_mark_is_read_anew(open_store, clock, path):
     """Another store may have put it where the failed save would have."""
     one, other = open_store(), open_store()
@@ -281,7 +294,7 @@ def test_after_a_failure_the_mark_is_read_anew(open_store, clock, path):
     clock.advance(timedelta(hours=1))
     with pytest.raises(ValueError, match="SQLite"):
         one.store([record("bad", type=None), record("2")])
-    clock.advance(timedelta(microseconds=-1))
+    clock.advance(timedelta(microseconds=1))  # the failed batch had two versions
     save(other, "x")
     clock.advance(timedelta(milliseconds=1))
     assert save(one, "y") <= sum(settings(path)[:2])
