@@ -26,10 +26,13 @@ RESIDENT = {f"sqlite-all-rss-{payload}" for payload in BOTH}  # where /proc tell
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     paths = os.pathsep.join(path for path in sys.path if path)
+    measured = {
+        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
+    }  # it imports sqlite3
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**measured, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
         check=False,

@@ -22,6 +22,7 @@ def test_the_pages_backend_keeps_the_contract(pytester: pytest.Pytester) -> None
     """The first block is the backend, the second its tests; both run as they stand."""
     pytest.importorskip("fcntl", reason="the page says: for systems with flock")
     backend, tests, _ = python_blocks()
+    pytester.makeini("[pytest]\npythonpath = .")  # its own: the temporary folder may lie inside this checkout
     pytester.makepyfile(folder_store=backend, test_folder_store=tests)
     pytester.makeconftest(Path(__file__).parents[1].joinpath("conftest.py").read_text(encoding="utf-8"))
     outcomes = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-ra", "--durations=6").parseoutcomes()
