@@ -1,13 +1,5 @@
-"""A store of the test's own, set as the default one."""
+"""Generators: an own store for every test."""
 
-from __future__ import annotations
+from tests.isolation import store
 
-import pytest
-
-from atleastonce import TaskStore, defaults
-
-
-@pytest.fixture
-def store():
-    with defaults.using(TaskStore("memory://")) as store:
-        yield store
+__all__ = ["store"]

@@ -1,21 +1,5 @@
-"""Every test here defines task classes of its own, which are forgotten again, and saves to a store of its own."""
+"""Tasks: own task classes and an own store for every test."""
 
-from __future__ import annotations
+from tests.isolation import own_types, store
 
-import pytest
-
-from atleastonce import TaskStore, defaults
-from atleastonce.registry import registry
-
-
-@pytest.fixture(autouse=True)
-def own_types():
-    with registry.isolated():
-        yield
-
-
-@pytest.fixture
-def store():
-    """A private store that is the default one during the test."""
-    with defaults.using(TaskStore("memory://")) as store:
-        yield store
+__all__ = ["own_types", "store"]
