@@ -14,12 +14,15 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import sys
 import sysconfig
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,19 +64,28 @@ def run(options: argparse.Namespace, work: Path, store: TaskStore) -> int:
     started = time.monotonic()
     database = work / "results.db"
 
-    def new_pool(begun: Path, database: Path = database) -> ProcessPoolExecutor:
+    @contextmanager
+    def new_pool(begun: Path, database: Path = database) -> Iterator[ProcessPoolExecutor]:
         begun.mkdir()  # here each worker notes the tasks that it begins
         spawn = multiprocessing.get_context("spawn")  # the same on every system, and safe beside other threads
-        return ProcessPoolExecutor(options.workers, spawn, initializer=set_up_worker, initargs=(database, begun))
+        pool = ProcessPoolExecutor(options.workers, spawn, initializer=set_up_worker, initargs=(database, begun))
+        with ctrl_c_put_off():  # its first work starts all workers
+            pool.submit(os.getpid)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(
+                cancel_futures=True
+            )  # Ctrl-C in the middle of a submit leaves one that nobody else can cancel
 
-    def redrive_all(pool: ProcessPoolExecutor) -> RunReport:
-        with progress("redrive", store.count(TASK_LIST)) as step, pool:
+    def redrive_all(begun: Path, database: Path = database) -> RunReport:
+        with progress("redrive", store.count(TASK_LIST)) as step, new_pool(begun, database) as pool:
             return redrive(TASK_LIST, to=pool, store=store, on_result=lambda _task, _result: step())
 
     earlier = store.count(TASK_LIST)
     if earlier:
         print(f"{earlier:,} tasks were left by an earlier run; they are redriven first")
-        redrive_all(new_pool(work / "earlier", work / "earlier.db"))
+        redrive_all(work / "earlier", work / "earlier.db")
         earlier = store.count(TASK_LIST)  # what cannot be done now either
 
     print(f"{options.directory}: looking for files")
@@ -106,7 +118,7 @@ def run(options: argparse.Namespace, work: Path, store: TaskStore) -> int:
     oldest = next(store.all(TASK_LIST, None, ChecksumFile), None)
     if oldest is not None:
         print(f"left in the store: {left:,} tasks; the oldest is {oldest.id}, {oldest.file}")
-    again = redrive_all(new_pool(work / "pool-2")) if left else RunReport()
+    again = redrive_all(work / "pool-2") if left else RunReport()
     for failed in again.errors[:3]:
         print(f"still pending: {failed.id}: {failed.error}")
 
@@ -132,6 +144,19 @@ def run(options: argparse.Namespace, work: Path, store: TaskStore) -> int:
         print(f"{name:>30}  {number:,}")
     print(f"{time.monotonic() - started:.0f} s")
     return 1 if verdicts["lost"] or verdicts["mismatch"] or verdicts["pending"] else 0
+
+
+@contextmanager
+def ctrl_c_put_off() -> Iterator[None]:
+    """Processes started here never see Ctrl-C, which would end one that does not ignore it yet, and break its pool."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def parse_arguments() -> argparse.Namespace:

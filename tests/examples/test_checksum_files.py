@@ -83,6 +83,15 @@ def run(start, tmp_path):
     return run
 
 
+def wait_until(condition):
+    """What the condition gives, once that is true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (answer := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return answer
+
+
 def regular(folder: Path) -> list[Path]:
     return [
         Path(root, name) for root, _, names in os.walk(folder) for name in names if not Path(root, name).is_symlink()
@@ -138,20 +147,24 @@ def test_a_store_may_be_used_again(run, files, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT to another process")
+@pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
 def test_after_ctrl_c_the_same_store_goes_on(start, run, files, tmp_path):
     url = f"sqlite:///{tmp_path / 'tasks.db'}"
-    process = start(files, "--store", url, "--no-kill")
+    process = start(files, "--store", url, "--no-kill", "--workers", "1")
+    (note,) = wait_until(lambda: list(tmp_path.glob("atleastonce-*/pool-1/*")))  # of a worker that begins a task
+    worker = int(note.name)
     with TaskStore(url) as store:
-        deadline = time.monotonic() + DEADLINE_S
-        while store.count("checksum-files") == 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        os.kill(worker, signal.SIGSTOP)  # or it might do everything before the parent is told
+        wait_until(lambda: store.count("checksum-files") >= 10)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        time.sleep(1)
+        os.kill(worker, signal.SIGCONT)
         assert process.wait(DEADLINE_S) == 130
         left = store.count("checksum-files")
     output = (tmp_path / "output").read_text("utf-8")
     assert f"stopped; {left:,} tasks are pending in {url}" in output
     assert f"--store {url}" in output
+    assert left > 0
 
     code, output, numbers = run(files, "--store", url, "--no-kill")
     assert code == 0, output
