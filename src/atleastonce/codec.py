@@ -18,20 +18,25 @@ from .versions import VERSION_LIMIT
 
 def record_of(task: Any) -> TaskRecord:
     """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
+    return TaskRecord(
+        task.task_list, task.id, type(task)._type, data_of(task), task._saved_at, 0, None, task._run_at, task._meta
+    )
+
+
+def data_of(task: Any) -> bytes:
+    """The JSON text of a task's declared and extra fields. Raises `InvalidTask`."""
     cls = type(task)
     plan = cls._plan or plan_of(cls)
-    if plan.validated or "_extra" in task.__dict__:
-        data = dumps(plan.data_of(task))
-    else:
+    if not plan.validated and "_extra" not in task.__dict__:
         try:
-            data = orjson.dumps(plan.encode(task))  # what the other way does for most tasks, without its calls
+            return orjson.dumps(plan.dumpable(task))  # what the other way does for most tasks, in fewer steps
         except (AttributeError, RecursionError, orjson.JSONEncodeError):
-            data = dumps(plan.data_of(task))  # which says what is wrong
-    return TaskRecord(task.task_list, task.id, cls._type, data, task._saved_at, 0, None, task._run_at, task._meta)
+            pass
+    return dumps(plan.data_of(task))  # which says what is wrong
 
 
-def task_of(record: TaskRecord) -> Any:
-    """The task that a record holds, its delivery set.
+def task_of(record: TaskRecord, store: Any = None) -> Any:
+    """The task that a record holds, bound to the store, its delivery set.
 
     Raises `InvalidTask` for a record that cannot be read, `UnknownTaskType` for a type of no class here or a newer version.
     """
@@ -44,13 +49,20 @@ def task_of(record: TaskRecord) -> Any:
     data = loads(record.data)
     if type(data) is not dict:
         raise InvalidTask(f"data is a JSON {_kind(data)}, not an object")
+    plan = cls._plan or plan_of(cls)
     if version < cls._version_number:
         check_loaded(data, record.data)
         task = _upcast(cls, record.task_list, record.id, data, version)
+    elif len(data) == plan.width:
+        try:
+            task = plan.read(data, record.task_list, record.id, record.saved_at, store)
+        except (KeyError, RecursionError):
+            task = plan.make(record.task_list, record.id, data, record.data)  # which says what is wrong
     else:
-        task = plan_of(cls).make(record.task_list, record.id, data, record.data)
+        task = plan.make(record.task_list, record.id, data, record.data)
     state = task.__dict__
     state["_saved_at"] = record.saved_at
+    state["_store"] = store
     if record.attempts:
         state["_attempts"] = record.attempts
         state["_last_error"] = record.last_error
@@ -68,7 +80,7 @@ def hash_of(task: Any) -> dict[str, Any]:
         "task_list": task.task_list,
         "id": task.id,
         "type": cls._type,
-        "data": copy_plain(plan_of(cls).data_of(task)),
+        "data": loads(data_of(task)),
     }
     if task._saved_at is not None:
         task_hash["saved_at"] = task._saved_at

@@ -35,8 +35,19 @@ MAX_LISTS = 1_024
 _COUNTER_LIMIT = 1 << 34
 _LOW_BITS = 22
 _LOW_MASK = (1 << _LOW_BITS) - 1
-_TOKEN_BITS = 40
+_TOKEN_BYTES = 5
+_TAIL_BITS = 8  # of the counter; all above them is written once for 256 ids
+_TAIL_MASK = (1 << _TAIL_BITS) - 1
+_TAILS = [f"{tail:02x}" for tail in range(1 << _TAIL_BITS)]
 _DRAWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class _Token:
+    """What the ids of one list end in, for a while."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.left = 0  # ids that may still be drawn with it
 
 
 class IdSource:
@@ -47,28 +58,36 @@ class IdSource:
         self._lock = threading.Lock()
         self._ms = 0
         self._counter = 0
-        self._tokens: OrderedDict[str, tuple[int, int]] = OrderedDict()  # list -> (token, ids drawn with it)
+        self._head = ""  # the text of all ids of this millisecond whose counters differ in the tail only
+        self._headed = -1  # that counter, without its tail; -1: a new head is due
+        self._tokens: OrderedDict[str, _Token] = OrderedDict()
+        self._newest: str | None = None  # the list at the end of it
 
     def new(self, task_list: str) -> str:
         """An id for that list: greater, as text, than every id that this object gave before."""
         with self._lock:
             ms = self._clock() // 1000
             if ms > self._ms:
-                self._ms, self._counter = ms, 0
+                self._ms, self._counter, self._headed = ms, 0, -1
             else:  # the same millisecond, or the clock stepped back
                 self._counter += 1
                 if self._counter == _COUNTER_LIMIT:
-                    self._ms, self._counter = self._ms + 1, 0
-            ms, counter, token = self._ms, self._counter, self._token(task_list)
-        low = (0b10 << _LOW_BITS | counter & _LOW_MASK) << _TOKEN_BITS | token
-        high, low_text = f"{ms:012x}", f"{low:016x}"
-        return f"{high[:8]}-{high[8:]}-8{counter >> _LOW_BITS:03x}-{low_text[:4]}-{low_text[4:]}"
+                    self._ms, self._counter, self._headed = self._ms + 1, 0, -1
+            counter = self._counter
+            if counter >> _TAIL_BITS != self._headed:
+                self._headed = counter >> _TAIL_BITS
+                self._head = _head(self._ms, counter)
+            token = self._tokens[task_list] if task_list == self._newest else self._move_to_end(task_list)
+            if not token.left:
+                token.text, token.left = os.urandom(_TOKEN_BYTES).hex(), IDS_PER_TOKEN
+            token.left -= 1
+            return self._head + _TAILS[counter & _TAIL_MASK] + token.text
 
-    def _token(self, task_list: str) -> int:
-        token, drawn = self._tokens.pop(task_list, (0, IDS_PER_TOKEN))
-        if drawn >= IDS_PER_TOKEN:
-            token, drawn = int.from_bytes(os.urandom(_TOKEN_BITS // 8), "big"), 0
-        self._tokens[task_list] = (token, drawn + 1)  # at the end: the most recently used
+    def _move_to_end(self, task_list: str) -> _Token:
+        """The list's token, from now on the most recently used one."""
+        token = self._tokens.setdefault(task_list, _Token())
+        self._tokens.move_to_end(task_list)
+        self._newest = task_list
         if len(self._tokens) > MAX_LISTS:
             self._tokens.popitem(last=False)
         return token
@@ -77,6 +96,14 @@ class IdSource:
         """In a forked child: new tokens, and a lock that nobody holds."""
         self._lock = threading.Lock()
         self._tokens.clear()
+        self._newest = None
+
+
+def _head(ms: int, counter: int) -> str:
+    """An id's text up to the tail of the counter."""
+    high = f"{ms:012x}"
+    low = f"{0b10 << _LOW_BITS | counter & _LOW_MASK:06x}"
+    return f"{high[:8]}-{high[8:]}-8{counter >> _LOW_BITS:03x}-{low[:4]}-"
 
 
 def segment(id: str) -> tuple[int, int] | None:

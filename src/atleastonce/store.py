@@ -257,10 +257,10 @@ class TaskStore:
 
     def _task(self, record: TaskRecord) -> Task:
         try:
-            task = codec.task_of(record)
+            task = codec.task_of(record, self)
         except (InvalidTask, UnknownTaskType) as reason:
             task = unreadable(record, reason)
-        task.__dict__["_store"] = self
+            task.__dict__["_store"] = self
         return cast(Task, task)
 
     def _saved_before(self, older_than: object) -> int | None:

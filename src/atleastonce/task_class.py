@@ -55,7 +55,7 @@ def define(cls: Any) -> None:
     def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807 - becomes the class's method
         construct(self, *args, **fields)
         if type(self) is cls:  # not where a subclass's constructor calls this one and goes on
-            plan_of(cls).data_of(self, validate=False)
+            (cls._plan or plan_of(cls)).verify(self)
 
     cls.__init__ = __init__
     cls._attributes = cls.__attrs_attrs__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -37,7 +37,7 @@ SCALAR = st.none() | st.booleans() | INT | FLOAT | TEXT
 JSON = st.recursive(
     SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6
 )
-OFFSET = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59)).map(timezone)
+OFFSET = st.just(UTC) | st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59)).map(timezone)
 DATETIME = st.builds(lambda moment, zone: moment.replace(tzinfo=zone, fold=0), st.datetimes(), OFFSET)
 TIME = st.builds(lambda hour, zone: hour.replace(tzinfo=zone, fold=0), st.times(), st.none() | OFFSET)
 DECIMAL = st.builds(lambda number, exponent: Decimal(number).scaleb(exponent), INT, st.integers(-40, 40)) | st.just(

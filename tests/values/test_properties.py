@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from atleastonce import InvalidTask, Task, TaskRecord, TaskStore, UnknownTaskType, UnreadableTask
 from atleastonce.codec import record_of
+from atleastonce.converter.plain import dumps
+from atleastonce.task_class import plan_of
 
 from .accepted import ACCEPTED
 from .kit import attempt, everything_said, same, task_class
@@ -64,6 +66,7 @@ def test_the_hash_is_plain_json_and_the_stored_bytes_say_the_same(cls: Any, data
     task_hash = task.as_hash()
     assert same(json.loads(json.dumps(task_hash, allow_nan=False)), task_hash)
     assert same(json.loads(record_of(task).data), task_hash["data"])
+    assert record_of(task).data == dumps(plan_of(cls).data_of(task))  # orjson's own forms are ours
     assert list(task_hash["data"]) == plan_names(cls)
 
 

@@ -8,7 +8,7 @@ from ..exceptions import InvalidTask
 from .annotations import nested_fields
 from .construct import call_checked
 from .containers import Hooks, HooksOf
-from .generate import Field, make_decode, make_encode
+from .generate import PLAIN, Field, make_decode, make_encode
 from .scalars import wrong
 
 
@@ -16,7 +16,7 @@ def nested_hooks(cls: type, hooks_of: HooksOf) -> Hooks:
     """An object with a key per field. An unknown key is refused: dropped it would be lost at the next save."""
     specs = nested_fields(cls)
     fields = [Field(spec.name, spec.type, *hooks_of(spec.type)) for spec in specs]
-    encode_fields = make_encode(fields)
+    encode_fields = make_encode(fields, PLAIN)
     decoders = {field.name: make_decode([field]) for field in fields}
     init_names = {spec.name: spec.init for spec in specs}
     required = [spec.name for spec in specs if spec.required]

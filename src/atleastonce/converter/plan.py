@@ -20,10 +20,14 @@ class Plan:
     Attributes:
         cls: the task class.
         encode: task -> its declared fields in plain JSON values; raises `InvalidTask`.
+        check: the same, only to see whether it raises.
+        dumpable: the same, in values that orjson takes.
         decode: a JSON object that has every field -> attribute values; raises `InvalidTask`, KeyError.
         decode_one: the same for a single field, by name.
         init_names: stored field -> the name of its constructor's parameter.
         direct: whether an object may be filled without its constructor, as nothing of the user's would run there.
+        read: (data, task_list, id, saved_at, store) -> task, for data with `width` keys; raises `InvalidTask`, KeyError.
+        width: how many keys data has for `read`; -1 where it is not for this class.
         untyped: whether a field may hold plain JSON of no declared type.
         recursive: whether a nested class may hold itself.
         validated: whether a task is to be looked at again before a write: a field has a validator, or is recursive.
@@ -31,13 +35,27 @@ class Plan:
 
     cls: type
     encode: Callable[[Any], dict[str, Any]]
+    check: Callable[[Any], object]
+    dumpable: Callable[[Any], dict[str, Any]]
     decode: Callable[[dict[str, Any]], dict[str, Any]]
     decode_one: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]
     init_names: Mapping[str, str]
     direct: bool
+    read: Callable[..., Any]
+    width: int
     untyped: bool
     recursive: bool
     validated: bool
+
+    def verify(self, task: Any) -> None:
+        """Raise `InvalidTask` for a field that breaks a rule of its type."""
+        try:
+            self.check(task)
+            if not self.recursive:
+                return
+        except (AttributeError, RecursionError):
+            pass
+        self.data_of(task, validate=False)  # which says what is wrong, and how deep it is
 
     def data_of(self, task: Any, *, validate: bool = True) -> dict[str, Any]:
         """Declared fields, then extra ones, in plain JSON values; parts may be shared with the task.
@@ -137,7 +155,15 @@ def field_types(cls: type, names: list[str], localns: Mapping[str, Any] | None =
 def make_plan(cls: type, types: Mapping[str, Any] | None, *, direct: bool) -> Plan:
     """Make the plan of a class; `types` is what `field_types` gave, None where it raised NameError then."""
     from .converter import hooks_of  # noqa: PLC0415 - cattrs takes longer to import than all the rest
-    from .generate import Field, make_decode, make_encode  # noqa: PLC0415 - likewise needed at the first use only
+    from .generate import (  # noqa: PLC0415 - likewise needed at the first use only
+        DUMPABLE,
+        PLAIN,
+        SOUND,
+        Field,
+        make_decode,
+        make_encode,
+        make_read,
+    )
 
     stored = [a for a in attrs.fields(cls) if a.init and a.name not in ("task_list", "id")]
     if types is None:
@@ -147,16 +173,20 @@ def make_plan(cls: type, types: Mapping[str, Any] | None, *, direct: bool) -> Pl
             raise InvalidTask(f"{cls.__qualname__}: an annotation cannot be resolved: {error}") from None
     fields = [Field(a.name, types[a.name], *hooks_of(types[a.name])) for a in stored]
     recursive = any(is_recursive(field.type) for field in fields)
+    untyped = any(holds_any(field.type) for field in fields)
+    direct = direct and all(a.init for a in attrs.fields(cls)) and not any(a.validator or a.converter for a in stored)
     return Plan(
         cls=cls,
-        encode=make_encode(fields),
+        encode=make_encode(fields, PLAIN),
+        check=make_encode(fields, SOUND),
+        dumpable=make_encode(fields, DUMPABLE),
         decode=make_decode(fields),
         decode_one={field.name: make_decode([field]) for field in fields},
         init_names={a.name: a.alias or a.name for a in stored},
-        direct=direct
-        and all(a.init for a in attrs.fields(cls))
-        and not any(a.validator or a.converter for a in stored),
-        untyped=any(holds_any(field.type) for field in fields),
+        direct=direct,
+        read=make_read(cls, fields),
+        width=len(fields) if direct and not untyped and not recursive else -1,
+        untyped=untyped,
         recursive=recursive,
         validated=recursive or any(a.validator is not None for a in stored),
     )
