@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from atleastonce.exceptions import InvalidTask
 from atleastonce.record import TaskKey, TaskRecord
@@ -13,14 +14,18 @@ from .text import encode
 from .turns import MAX_ROWS, Request
 from .watermark import Watermark
 
+# Most records have no run_at and no meta, and leave them out: Python's sqlite3 takes a microsecond to bind a None.
 _INSERT = """\
+INSERT INTO atleastonce_tasks (task_list, id, type, data, saved_at)
+VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+_INSERT_WIDE = """\
 INSERT INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 # No version, and so a NOT NULL constraint that fails, unless the floor is what it was. (INSERT ... SELECT ... WHERE would do
 # without an error, but SQLite keeps a statement journal for it: 8 microseconds.)
 _INSERT_IF_FLOOR = """\
-INSERT INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
-VALUES (?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (
+INSERT INTO atleastonce_tasks (task_list, id, type, data, saved_at)
+VALUES (?, ?, ?, ?, CASE WHEN EXISTS (
   SELECT 1 FROM atleastonce_settings WHERE one = 1 AND version_floor = ?
 ) THEN ? END) ON CONFLICT DO NOTHING"""
 _STORED = "SELECT saved_at FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND id = CAST(? AS TEXT)"
@@ -30,10 +35,6 @@ VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?, ?)"""
 _DELETE = "DELETE FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND id = CAST(? AS TEXT) AND saved_at <= ?"
 
 _ANY_VERSION = 2**63 - 1  # SQLite's largest integer
-
-
-_Bare = tuple[str, str, str, bytes, int | None, str | None]
-"""A row without its version: task_list, id, type, data, run_at, meta."""
 
 
 class Write(Request):
@@ -65,15 +66,13 @@ class SaveOne(Write):
     def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
         """Insert it under a new key."""
         it = self._record
-        if it.saved_at is not None:  # it is probably there
+        if it.saved_at is not None or it.run_at is not None or it.meta:  # it is probably there, or needs a wider row
             return False
         guess = watermark.guess()
         if guess is None:
             return False
-        meta = it.meta
-        row = (it.task_list, it.id, it.type, it.data, it.run_at, _json(meta) if meta else None, *guess)
         try:
-            cursor.execute(_INSERT_IF_FLOOR, row)
+            cursor.execute(_INSERT_IF_FLOOR, (it.task_list, it.id, it.type, it.data, *guess))
             if cursor.rowcount == 1:  # else the key was there
                 self.versions = guess[1:]
                 return True
@@ -99,7 +98,9 @@ class Save(Write):
 
     def __init__(self, records: Sequence[TaskRecord]) -> None:
         self.size = len(records)
-        self._bare = [_bare(it) for it in records]
+        self._records = records
+        self._metas = [_json(it.meta) if it.meta else None for it in records]
+        self._wide = any(self._metas) or any(it.run_at is not None for it in records)
         self._above = max((it.saved_at for it in records if it.saved_at is not None), default=None)
 
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
@@ -111,11 +112,21 @@ class Save(Write):
 
     def _insert(self, cursor: sqlite3.Cursor, first: int) -> bool:
         """The fast way, for keys that are new. False, with nothing written, where one is not."""
+        numbered = enumerate(self._records, first)
+        if self._wide:
+            pairs = zip(numbered, self._metas, strict=True)
+            insert = _INSERT_WIDE
+            rows: list[Any] = [
+                (it.task_list, it.id, it.type, it.data, it.run_at, meta, version) for (version, it), meta in pairs
+            ]
+        else:
+            insert = _INSERT
+            rows = [(it.task_list, it.id, it.type, it.data, version) for version, it in numbered]
         many = self.size > 1
         if many:
             cursor.execute("SAVEPOINT batch")
         try:
-            cursor.executemany(_INSERT, [(*bare, version) for version, bare in enumerate(self._bare, first)])
+            cursor.executemany(insert, rows)
             done = cursor.rowcount == self.size
         except UnicodeEncodeError:  # as above
             done = False
@@ -128,12 +139,12 @@ class Save(Write):
     def _replace(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
         """The slow way: look each up, and put a version above what is there in its place."""
         versions = list(self.versions)
-        for index, (task_list, id, type, data, run_at, meta) in enumerate(self._bare):
-            keys = encode(task_list), encode(id)
+        for index, (it, meta) in enumerate(zip(self._records, self._metas, strict=True)):
+            keys = encode(it.task_list), encode(it.id)
             stored = cursor.execute(_STORED, keys).fetchall()
             if stored and stored[0][0] >= versions[index]:
                 versions[index] = watermark.give(cursor, 1, stored[0][0])
-            cursor.execute(_REPLACE, (*keys, encode(type), data, run_at, meta, versions[index]))
+            cursor.execute(_REPLACE, (*keys, encode(it.type), it.data, it.run_at, meta, versions[index]))
         self.versions = versions
 
 
@@ -160,11 +171,6 @@ class Delete(Write):
             cursor.executemany(_DELETE, self._keys)
         except UnicodeEncodeError:  # what was deleted by then is deleted
             cursor.executemany(_DELETE, [(encode(list_), encode(id), version) for list_, id, version in self._keys])
-
-
-def _bare(it: TaskRecord) -> _Bare:
-    meta = it.meta
-    return it.task_list, it.id, it.type, it.data, it.run_at, _json(meta) if meta else None
 
 
 def _json(meta: Mapping[str, str]) -> str:
