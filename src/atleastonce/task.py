@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
@@ -46,6 +46,9 @@ def _fields(cls: Any) -> tuple[attrs.Attribute[Any], ...]:
 class TaskBase:
     """Makes every subclass an attrs class. For type checkers, the keys must sit in a subclass of this one."""
 
+    _set: ClassVar[Callable[..., None]] = object.__setattr__
+    """What attrs wrote to assign to a field: keys are frozen, others run their validators."""
+
     def __init_subclass__(
         cls,
         *,
@@ -60,6 +63,11 @@ class TaskBase:
             make_task_class(cls, tag=tag, aliases=aliases, version=version)
         else:
             define(cls)
+
+    if not TYPE_CHECKING:  # to whom it would say that any name may be assigned to
+
+        def __setattr__(self, name, value):
+            self._set(name, value)
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:

@@ -58,6 +58,11 @@ def define(cls: Any) -> None:
             (cls._plan or plan_of(cls)).verify(self)
 
     cls.__init__ = __init__
+    if (
+        "__setattr__" in cls.__dict__
+    ):  # out of sight, or attrs takes a second decorator's part before `refuse_decorator`
+        cls._set = cls.__dict__["__setattr__"]
+        del cls.__setattr__
     cls._attributes = cls.__attrs_attrs__
     cls._plan = None
 
