@@ -1,3 +1,8 @@
 """The Cassandra backend of atleastonce: ``cassandra://host1,host2/keyspace?local_dc=dc1``."""
 
 from __future__ import annotations
+
+from .options import Options
+from .store import CassandraStore
+
+__all__ = ["CassandraStore", "Options"]

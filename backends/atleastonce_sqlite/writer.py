@@ -13,7 +13,7 @@ from .connections import Connections
 from .errors import breaks_connection, is_busy, outcome_of_commit, translate
 from .fork import gate
 from .requests import Close, Write
-from .turns import Turns
+from atleastonce.turns import Turns
 from .watermark import Watermark
 
 

@@ -18,8 +18,19 @@ from .versions import VERSION_LIMIT
 
 def record_of(task: Any) -> TaskRecord:
     """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
+    drawn = task.__dict__.pop("_drawn", False)  # for one attempt only: if it fails, the task may be there all the same
     return TaskRecord(
-        task.task_list, task.id, type(task)._type, data_of(task), task._saved_at, 0, None, task._run_at, task._meta
+        task.task_list,
+        task.id,
+        type(task)._type,
+        data_of(task),
+        task._saved_at,
+        0,
+        None,
+        task._run_at,
+        task._meta,
+        None,
+        drawn,
     )
 
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from atleastonce_sqlite.turns import MAX_ROWS, Request, Turns
+from atleastonce.turns import MAX_ROWS, Request, Turns
 
-from .helpers import wait_until
+from tests.backends.sqlite.helpers import wait_until
 
 
 class Stage:

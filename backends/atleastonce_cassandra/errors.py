@@ -1,0 +1,100 @@
+"""The driver's errors as ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cassandra import (
+    AuthenticationFailed,
+    InvalidRequest,
+    OperationTimedOut,
+    ReadFailure,
+    ReadTimeout,
+    Unauthorized,
+    Unavailable,
+    UnresolvableContactPoints,
+    WriteFailure,
+    WriteTimeout,
+)
+from cassandra.cluster import NoHostAvailable
+from cassandra.connection import ConnectionException
+from cassandra.pool import NoConnectionsAvailable
+from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage
+
+from atleastonce.exceptions import AtLeastOnceError, ConfigurationError, SchemaMissing, StoreError, StoreUnavailable
+
+_NEVER_SENT = (Unavailable, NoConnectionsAvailable, OverloadedErrorMessage, IsBootstrappingErrorMessage, ConnectionRefusedError)
+"""Of these the request was not applied on any replica."""
+
+_NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
+
+
+def translate(error: Exception, where: str, *, writing: bool) -> AtLeastOnceError:
+    """Our error for one that the driver raised.
+
+    Args:
+        error: the driver's.
+        where: names the keyspace and table, for the message.
+        writing: whether the request would have changed anything.
+    """
+    if isinstance(error, AtLeastOnceError):
+        return error
+    outcome: Any = "unknown" if writing and not _was_never_sent(error) else "not_applied"
+    if isinstance(error, InvalidRequest):
+        text = _first_line(error)
+        if any(mark in text.lower() for mark in _NO_SCHEMA):
+            return schema_missing(where)
+        return StoreError(f"Cassandra refused a request on {where}: {text}", outcome="not_applied")
+    if isinstance(error, Unauthorized):
+        return StoreError(
+            f"the user may not do this on {where}: {_first_line(error)}; grant SELECT and MODIFY on its tables", outcome="not_applied"
+        )
+    if isinstance(error, NoHostAvailable):
+        inner = list(error.errors.values()) if isinstance(error.errors, dict) else []
+        for one in inner:
+            if isinstance(one, AuthenticationFailed):
+                return ConfigurationError(f"Cassandra refused the user name or password for {where}")
+        shown = {f"{host}: {describe(one)}" for host, one in (error.errors.items() if isinstance(error.errors, dict) else ())}
+        return StoreUnavailable(
+            f"no Cassandra server took the request on {where} ({'; '.join(sorted(shown)) or 'none is connected'})", outcome=outcome
+        )
+    if isinstance(error, UnresolvableContactPoints):
+        return StoreUnavailable(f"none of the host names for {where} can be resolved", outcome="not_applied")
+    if isinstance(error, OperationTimedOut):
+        return StoreUnavailable(f"Cassandra did not answer in time on {where}", outcome=outcome)
+    if isinstance(error, (ReadFailure, ReadTimeout, WriteFailure, WriteTimeout, Unavailable)):
+        return StoreUnavailable(f"Cassandra could not serve a request on {where}: {describe(error)}", outcome=outcome)
+    return StoreUnavailable(f"a request to Cassandra on {where} failed: {describe(error)}", outcome=outcome)
+
+
+def schema_missing(where: str) -> SchemaMissing:
+    """For a keyspace or table that is not there."""
+    return SchemaMissing(
+        f"{where} is not set up: run store.setup() once, with a user who may create tables", outcome="not_applied"
+    )
+
+
+def describe(error: object) -> str:
+    """A driver's error in a few words, without what it was about."""
+    if isinstance(error, (Unavailable,)):
+        return f"{error.alive_replicas} of {error.required_replicas} replicas needed are alive"
+    if isinstance(error, (ReadTimeout, WriteTimeout)):
+        return f"{error.received_responses} of {error.required_responses} replicas answered in time"
+    if isinstance(error, (ReadFailure, WriteFailure)):
+        return f"{error.failures} replicas failed ({type(error).__name__}; too many deleted rows, perhaps)"
+    if isinstance(error, OperationTimedOut):
+        return "no answer in time"
+    if isinstance(error, (ConnectionException, OSError)):
+        return f"connection: {_first_line(error)}"
+    return f"{type(error).__name__}: {_first_line(error)}"
+
+
+def _was_never_sent(error: Exception) -> bool:
+    if isinstance(error, NoHostAvailable):
+        inner = error.errors.values() if isinstance(error.errors, dict) else ()
+        return all(isinstance(one, _NEVER_SENT) for one in inner)
+    return isinstance(error, _NEVER_SENT)
+
+
+def _first_line(error: object) -> str:
+    return (str(error).splitlines() or [""])[0][:300]

@@ -1,0 +1,208 @@
+"""An open session, with all that was prepared in it and read through it once."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
+from cassandra.metadata import NetworkTopologyStrategy
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    ConstantSpeculativeExecutionPolicy,
+    DCAwareRoundRobinPolicy,
+    HostDistance,
+    NoSpeculativeExecutionPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.query import SimpleStatement, tuple_factory
+
+from atleastonce.exceptions import ConfigurationError
+
+from . import settings
+from .errors import describe, translate
+from .options import Options
+from .retries import Idempotent
+from .statements import Encoded, Statements
+from .tables import Tables
+
+RECONNECT_SECONDS = 1.0
+"""A server that came back is used within this time; the driver's own default grows to ten minutes."""
+
+HEARTBEAT_SECONDS = 10.0
+"""An idle connection that is cut without a word is noticed within twice this time."""
+
+CONNECT_SECONDS = 5.0
+"""For one connection."""
+
+PROTOCOLS = (5, 4)
+"""Of the driver to the servers: 5 for Cassandra 4 and later, 4 for those who only speak like Cassandra."""
+
+MAX_APART_MS = 60 * 1_000
+"""Servers whose clocks are further apart than this can lose tasks, by hiding a save below a deletion."""
+
+log: logging.Logger = logging.getLogger("atleastonce.cassandra")
+
+
+class Link:
+    """A session, its own or a caller's, ready for the tables.
+
+    Args:
+        session: the driver's.
+        options: how it is to be used.
+        owned: whether `close` shuts it down.
+
+    Raises `SchemaMissing` where the tables are not set up, `ConfigurationError` where they are not for this process.
+    """
+
+    def __init__(self, session: Any, options: Options, *, owned: bool) -> None:
+        self.session = session
+        self._owned = owned
+        self.users = 0
+        self.tables = Tables(options.keyspace, options.table)
+        self.where = str(self.tables)
+        self.profile = _profile(session, options)
+        self.reading_profile = _speculative(session, self.profile, options)
+        self.settings = settings.read(self._settings_rows(), options, self.where)
+        self.statements = Statements(session, self.tables, options.consistency)
+        self.verify_at = _verification_level(session, options)
+
+    def _settings_rows(self) -> list[tuple[str, str]]:
+        select = SimpleStatement(
+            f"SELECT name, value FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
+        )
+        return list(self.session.execute(select, execution_profile=self.profile, timeout=CONNECT_SECONDS))
+
+    def hosts(self) -> list[Any]:
+        """The servers that are up, in the local data centre."""
+        policy = self.profile.load_balancing_policy
+        everyone = self.session.cluster.metadata.all_hosts()
+        return [host for host in everyone if host.is_up and policy.distance(host) == HostDistance.LOCAL]
+
+    def close(self) -> None:
+        """Shut the session down, if it is our own."""
+        if self._owned:
+            self.session.cluster.shutdown()
+
+
+def open_session(options: Options) -> Any:
+    """A new session. Raises `ConfigurationError` and `StoreUnavailable`."""
+    where = f"{options.keyspace}.{options.table}"
+    for protocol in PROTOCOLS:
+        cluster = None
+        try:
+            cluster = _cluster(options, protocol)
+            return cluster.connect()
+        except Exception as error:  # noqa: BLE001 (the driver raises what it likes, RuntimeError at the end of the process too)
+            if cluster is not None:
+                cluster.shutdown()
+            if protocol != PROTOCOLS[-1] and _speaks_older(error):
+                continue
+            raise translate(error, where, writing=False) from error
+    raise AssertionError  # the loop returns or raises
+
+
+def _speaks_older(error: Exception) -> bool:
+    inner = error.errors.values() if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else (error,)
+    return any("protocol version" in str(one).lower() for one in inner)
+
+
+def _cluster(options: Options, protocol: int) -> Cluster:
+    policy = DCAwareRoundRobinPolicy(options.local_dc) if options.local_dc else DCAwareRoundRobinPolicy()
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(policy),
+        retry_policy=Idempotent(),
+        consistency_level=options.consistency,
+        serial_consistency_level=ConsistencyLevel.SERIAL,
+        request_timeout=options.timeout,
+        row_factory=tuple_factory,
+    )
+    arguments: dict[str, Any] = {
+        "execution_profiles": {EXEC_PROFILE_DEFAULT: profile},
+        "protocol_version": protocol,
+        "compression": options.compression,
+        "connect_timeout": CONNECT_SECONDS,
+        "control_connection_timeout": CONNECT_SECONDS,
+        "idle_heartbeat_interval": HEARTBEAT_SECONDS,
+        "reconnection_policy": ConstantReconnectionPolicy(RECONNECT_SECONDS, None),
+        # The driver leaves Nagle's algorithm on, which holds small requests back by 40 ms.
+        "sockopts": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        "application_name": "atleastonce",
+    }
+    if options.username is not None:
+        arguments["auth_provider"] = PlainTextAuthProvider(options.username, options.password)
+    if options.secure_connect_bundle is not None:
+        return Cluster(cloud={"secure_connect_bundle": options.secure_connect_bundle}, **arguments)
+    if options.tls:
+        arguments["ssl_context"] = _tls(options)
+    return Cluster(contact_points=list(options.hosts), port=options.hosts[0][1], **arguments)
+
+
+def _tls(options: Options) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=options.tls_ca)
+        context.check_hostname = False  # servers are found by address; the certificate is still checked
+        if options.tls_cert is not None:
+            context.load_cert_chain(options.tls_cert, options.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"cassandra: the certificates cannot be used: {error}") from error
+    return context
+
+
+def _profile(session: Any, options: Options) -> Any:
+    """A session of the caller's may be set up in any way; what we rely on is stated here."""
+    return session.execution_profile_clone_update(
+        EXEC_PROFILE_DEFAULT,
+        retry_policy=Idempotent(),
+        consistency_level=options.consistency,
+        serial_consistency_level=ConsistencyLevel.SERIAL,
+        request_timeout=options.timeout,
+        row_factory=tuple_factory,
+        speculative_execution_policy=NoSpeculativeExecutionPolicy(),
+    )
+
+
+def _speculative(session: Any, profile: Any, options: Options) -> Any:
+    if options.speculative is None:
+        return profile
+    return session.execution_profile_clone_update(
+        profile, speculative_execution_policy=ConstantSpeculativeExecutionPolicy(options.speculative, 1)
+    )
+
+
+def _verification_level(session: Any, options: Options) -> int:
+    """At which level a save of an id that others may save too is read back: where every one of them can have written."""
+    if not options.single_dc_user_ids:
+        keyspace = session.cluster.metadata.keyspaces.get(options.keyspace)
+        strategy = keyspace.replication_strategy if keyspace is not None else None
+        if isinstance(strategy, NetworkTopologyStrategy) and len(strategy.dc_replication_factors) > 1:
+            return int(ConsistencyLevel.EACH_QUORUM)
+    return options.consistency
+
+
+def check_clocks(link: Link) -> None:
+    """Refuse servers whose clocks are too far apart. Raises `ConfigurationError`."""
+    asked = {
+        host.address: link.session.execute_async(
+            Encoded(link.statements.clock, ()), execution_profile=link.profile, timeout=CONNECT_SECONDS, host=host
+        )
+        for host in link.hosts()
+    }
+    shown: dict[str, int] = {}
+    for address, future in asked.items():
+        try:
+            shown[address] = future.result().one()[0]
+        except Exception as error:  # noqa: BLE001 (a server that does not answer is found out by the requests themselves)
+            log.info("the clock of %s could not be read: %s", address, describe(error))
+    if shown:
+        slowest, fastest = min(shown, key=shown.__getitem__), max(shown, key=shown.__getitem__)
+        apart_ms = shown[fastest] - shown[slowest]
+        if apart_ms > MAX_APART_MS:
+            raise ConfigurationError(
+                f"the clocks of the Cassandra servers {slowest} and {fastest} are {apart_ms // 1_000} s apart: "
+                "tasks could be lost; set them right (NTP)"
+            )

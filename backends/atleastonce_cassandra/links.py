@@ -1,0 +1,72 @@
+"""The one open session of a store: opened when it is first needed, in each process anew, and closed when nobody uses it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import threading
+from collections.abc import Callable, Iterator
+
+from .link import Link
+
+
+class Links:
+    """Lends the session.
+
+    Args:
+        open_link: makes one; called by one thread at a time.
+    """
+
+    def __init__(self, open_link: Callable[[], Link]) -> None:
+        self._open_link = open_link
+        self.forget()
+
+    def forget(self) -> None:
+        """In a forked child: the parent's sockets are not ours to use or close, nor are its locks free."""
+        inherited = getattr(self, "_link", None)
+        if inherited is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))  # kept for ever: nothing may finalize it
+        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        self._link: Link | None = None
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[Link]:
+        """The session, opened if need be. Closing waits until it is given back."""
+        link = self._borrow()
+        try:
+            yield link
+        finally:
+            self._give_back(link)
+
+    def _borrow(self) -> Link:
+        with self._lock:
+            link = self._link
+            if link is not None:
+                link.users += 1
+                return link
+        with self._opening:
+            with self._lock:
+                link = self._link
+            if link is None:
+                link = self._open_link()
+            with self._lock:
+                self._link = link
+                link.users += 1
+            return link
+
+    def _give_back(self, link: Link) -> None:
+        with self._lock:
+            link.users -= 1
+            over = link.users == 0 and link is not self._link
+        if over:
+            link.close()
+
+    def close(self) -> None:
+        """Close it, now or when the last user gives it back. The next use opens another."""
+        with self._lock:
+            link, self._link = self._link, None
+            over = link is not None and link.users == 0
+        if over:
+            assert link is not None
+            link.close()

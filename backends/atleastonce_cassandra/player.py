@@ -1,0 +1,324 @@
+"""Plays the protocol's steps over a session: one at a time, or many at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from cassandra import ConsistencyLevel
+
+from atleastonce.exceptions import AtLeastOnceError, StoreError, StoreUnavailable
+
+from .errors import translate
+from .link import Link
+from .protocol.client import Client
+from .protocol.clock import MAX_PAUSE_US, ServerClock
+from .protocol.places import Place
+from .protocol.steps import (
+    Delete,
+    Measure,
+    Read,
+    ReadEmpty,
+    Register,
+    Row,
+    Step,
+    Steps,
+    Stored,
+    Unregister,
+    Wait,
+    Write,
+)
+from .rows import cell_again
+from .statements import Encoded, RowBatch, bigint_bytes, int_bytes, list_value, place_values
+from .tables import LIST_BUCKETS
+
+MAX_BATCH_ROWS = 500
+MAX_BATCH_BYTES = 1024 * 1024
+"""Of one request: large enough for its cost to be that of the rows, small enough for any server."""
+
+MAX_IDS_READ = 100
+"""In one query: what the default guardrails of managed services allow."""
+
+IN_FLIGHT = 16
+"""Requests of one call under way at once: as many as keep two cores of a server busy."""
+
+
+class Deadline:
+    """When a call must be over.
+
+    Args:
+        seconds: how long it may take from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds; above zero, so that a request may at least be refused."""
+        return max(0.001, self._end - time.monotonic())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() >= self._end
+
+
+class _Request(NamedTuple):
+    statement: Any
+    reading: bool = False
+
+
+class _Play:
+    """One protocol under way."""
+
+    def __init__(self, steps: Steps[Any]) -> None:
+        self.steps = steps
+        self.step: Step | None = None
+        self.began = 0
+        self.wrote = False  # whether anything of it may have been applied
+        self.waiting = 0  # requests of this step that are not answered
+        self.results: list[Any] = []
+        self.error: Exception | None = None
+        self.returned: Any = None
+
+
+class Player:
+    """See the module. One call's: it has the call's deadline.
+
+    Args:
+        link: the session.
+        client: what this process knows.
+        deadline: of the call.
+    """
+
+    def __init__(self, link: Link, client: Client, deadline: Deadline) -> None:
+        self._link = link
+        self._client = client
+        self._deadline = deadline
+
+    def play(self, steps: Steps[Any]) -> Any:
+        """Play it to its end; what it returns. Raises a `StoreError` with the outcome of the whole."""
+        play = _Play(steps)
+        answer = None
+        try:
+            while True:
+                try:
+                    step = steps.send(answer)
+                except StopIteration as end:
+                    return end.value
+                futures = [self._send(request) for request in self._requests(play, step)]
+                play.results = [_result(play, future) for future in futures]
+                answer = self._answer(play)
+        except AtLeastOnceError as error:
+            raise _with_outcome(error, wrote=play.wrote) from error.__cause__
+
+    def play_all(self, many: Iterable[Steps[Any]], in_flight: int = IN_FLIGHT) -> list[Any]:
+        """Play them side by side, about so many requests at once; what each returned, in order.
+
+        The first error ends it, once what is under way has ended.
+        """
+        plays: list[_Play] = []
+        source = iter(many)
+        arrived: SimpleQueue[tuple[_Play, int, Any]] = SimpleQueue()
+        requests = 0
+        failure: AtLeastOnceError | None = None
+        more = True
+        while True:
+            while more and failure is None and requests < in_flight:
+                steps = next(source, None)
+                if steps is None:
+                    more = False
+                    break
+                plays.append(_Play(steps))
+                try:
+                    requests += self._advance(plays[-1], None, arrived)
+                except AtLeastOnceError as error:
+                    failure = error
+            if not requests:
+                break
+            play, position, future = arrived.get()
+            requests -= 1
+            play.waiting -= 1
+            play.results[position] = _result(play, future)
+            if play.waiting:
+                continue
+            try:
+                answer = self._answer(play)
+                if failure is None:
+                    requests += self._advance(play, answer, arrived)
+            except AtLeastOnceError as error:
+                failure = failure or error
+        if failure is not None:
+            raise _with_outcome(failure, wrote=any(play.wrote for play in plays)) from failure.__cause__
+        return [play.returned for play in plays]
+
+    def _advance(self, play: _Play, answer: Any, arrived: SimpleQueue[Any]) -> int:
+        """Take the play to its next step that needs servers, and send that; how many requests."""
+        while True:
+            try:
+                step = play.steps.send(answer)
+            except StopIteration as end:
+                play.returned = end.value
+                return 0
+            requests = self._requests(play, step)
+            if requests:
+                break
+            answer = self._answer(play)
+        play.results = [None] * len(requests)
+        play.waiting = len(requests)
+        for position, request in enumerate(requests):
+            future = self._send(request)
+            ticket = (play, position, future)
+            if isinstance(future, Exception):
+                arrived.put(ticket)
+            else:
+                future.add_callbacks(_put, _put, callback_args=(arrived, ticket), errback_args=(arrived, ticket))
+        return len(requests)
+
+    def _send(self, request: _Request) -> Any:
+        """The driver's future, or the error at once."""
+        link = self._link
+        profile = link.reading_profile if request.reading else link.profile
+        try:
+            return link.session.execute_async(request.statement, execution_profile=profile, timeout=self._deadline.left())
+        except Exception as error:  # noqa: BLE001 (the driver raises what it likes, once it is shut down)
+            return error
+
+    def _requests(self, play: _Play, step: Step) -> list[_Request]:
+        """What to send for a step."""
+        if self._deadline.is_over:
+            raise StoreUnavailable(f"Cassandra did not answer in time on {self._link.where}", outcome="not_applied")
+        play.step = step
+        play.error = None
+        play.results = []
+        play.began = self._client.clock.elapsed()
+        return list(_REQUESTS[type(step)](self, step))
+
+    def _answer(self, play: _Play) -> Any:
+        """The answer to the step whose requests have all ended."""
+        clock, step = self._client.clock, play.step
+        if isinstance(clock, ServerClock) and clock.elapsed() - play.began > MAX_PAUSE_US:
+            clock.suspect()
+        writing = isinstance(step, (Write, Delete))
+        if play.error is not None:
+            if isinstance(step, (ReadEmpty, Unregister)):
+                return None
+            error = translate(play.error, self._link.where, writing=writing)
+            if writing and (getattr(error, "outcome", None) == "unknown" or any(play.results)):
+                play.wrote = True
+            raise error from play.error
+        if writing:
+            play.wrote = True
+        elif isinstance(step, Measure):
+            clock.measured(play.results[0].one()[0] * 1_000, play.began)
+        elif isinstance(step, Read):
+            return {
+                id: Stored(version, cell_again(task))
+                for result in play.results
+                for id, task, version in result.current_rows
+                if task is not None
+            }
+        elif isinstance(step, ReadEmpty):
+            return not play.results[0].current_rows
+        return None
+
+    # Requests of each step.
+
+    def _measure(self, step: Measure) -> Iterator[_Request]:
+        yield _Request(Encoded(self._link.statements.clock, ()))
+
+    def _register(self, step: Register) -> Iterator[_Request]:
+        statements, timestamp = self._link.statements, bigint_bytes(step.timestamp)
+        yield _Request(Encoded(statements.register, (*place_values(step.place), timestamp)))
+        yield _Request(Encoded(statements.name_list, (*list_values(step.place.task_list), timestamp)))
+
+    def _write(self, step: Write) -> Iterator[_Request]:
+        insert, key = self._link.statements.insert, place_values(step.place)
+        rows = [(*key, row.id, row.cell, bigint_bytes(row.version)) for row in step.rows]
+        if len(rows) == 1:
+            yield _Request(Encoded(insert, rows[0]))
+        else:
+            for part in chunks(step.rows, MAX_BATCH_ROWS, MAX_BATCH_BYTES):
+                yield _Request(RowBatch(insert, rows[part], Encoded(insert, rows[0])))
+
+    def _delete(self, step: Delete) -> Iterator[_Request]:
+        delete, key = self._link.statements.delete, place_values(step.place)
+        rows = [(bigint_bytes(timestamp), *key, id) for id, timestamp in step.keys]
+        if len(rows) == 1:
+            yield _Request(Encoded(delete, rows[0]))
+        else:
+            routing = Encoded(delete, rows[0])
+            for start in range(0, len(rows), MAX_BATCH_ROWS):
+                yield _Request(RowBatch(delete, rows[start : start + MAX_BATCH_ROWS], routing))
+
+    def _read(self, step: Read) -> Iterator[_Request]:
+        read, key = self._link.statements.read, place_values(step.place)
+        for start in range(0, len(step.ids), MAX_IDS_READ):
+            ids = list_value(step.ids[start : start + MAX_IDS_READ])
+            yield _Request(Encoded(read, (*key, ids), self._link.verify_at), reading=True)
+
+    def _read_empty(self, step: ReadEmpty) -> Iterator[_Request]:
+        level = ConsistencyLevel.EACH_QUORUM if step.settled else ConsistencyLevel.ALL
+        yield _Request(Encoded(self._link.statements.any, place_values(step.place), level))
+
+    def _unregister(self, step: Unregister) -> Iterator[_Request]:
+        yield _Request(Encoded(self._link.statements.unregister, (bigint_bytes(step.timestamp), *place_values(step.place))))
+
+    def _let_time_pass(self, step: Wait) -> Iterator[_Request]:
+        time.sleep(min(step.duration / 1e6, self._deadline.left()))
+        return iter(())
+
+
+_REQUESTS: dict[type, Any] = {
+    Measure: Player._measure,
+    Register: Player._register,
+    Write: Player._write,
+    Delete: Player._delete,
+    Read: Player._read,
+    ReadEmpty: Player._read_empty,
+    Unregister: Player._unregister,
+    Wait: Player._let_time_pass,
+}
+
+
+def list_values(task_list: bytes) -> tuple[bytes, bytes]:
+    """The values of a list's key in the table of the lists."""
+    return int_bytes(crc32(task_list) % LIST_BUCKETS), task_list
+
+
+def chunks(rows: Sequence[Row], most_rows: int, most_bytes: int) -> Iterator[slice]:
+    """Slices of the rows, each of so many rows and bytes at most (one row at least)."""
+    start = size = 0
+    for end, row in enumerate(rows):
+        length = len(row.cell)
+        if end > start and (end - start >= most_rows or size + length > most_bytes):
+            yield slice(start, end)
+            start, size = end, 0
+        size += length
+    if rows:
+        yield slice(start, len(rows))
+
+
+def _put(_result: Any, arrived: SimpleQueue[Any], ticket: Any) -> None:
+    """In the driver's thread, which must not be held up: the rest is done by the thread that called."""
+    arrived.put(ticket)
+
+
+def _result(play: _Play, future: Any) -> Any:
+    """What the request gave; None, and the error noted, where it failed."""
+    try:
+        if isinstance(future, Exception):
+            raise future
+        return future.result()
+    except Exception as error:  # noqa: BLE001 (whatever the driver raises becomes ours)
+        play.error = play.error or error
+        return None
+
+
+def _with_outcome(error: AtLeastOnceError, *, wrote: bool) -> AtLeastOnceError:
+    if wrote and isinstance(error, StoreError):
+        error.outcome = "unknown"
+    return error
