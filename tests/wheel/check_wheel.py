@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
 
-PACKAGES = ("atleastonce", "atleastonce_memory", "atleastonce_sqlite")
+PACKAGES = ("atleastonce", "atleastonce_cassandra", "atleastonce_memory", "atleastonce_sqlite")
 SOURCES = Path(__file__).resolve().parents[2]
 
 

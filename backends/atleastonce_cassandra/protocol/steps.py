@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, NamedTuple, TypeVar, Union
 from collections.abc import Generator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from .places import Place
 
@@ -92,6 +92,6 @@ class Wait(NamedTuple):
     duration: int
 
 
-Step = Union[Measure, Register, Write, Read, Delete, ReadEmpty, Unregister, Wait]
+Step = Measure | Register | Write | Read | Delete | ReadEmpty | Unregister | Wait
 Steps = Generator[Step, Any, T]
 """A protocol: yields steps, is sent their answers (or thrown their errors), returns T."""
