@@ -67,15 +67,21 @@ class Link:
         self.where = str(self.tables)
         self.profile = _profile(session, options)
         self.reading_profile = _speculative(session, self.profile, options)
-        self.settings = settings.read(self._settings_rows(), options, self.where)
-        self.statements = Statements(session, self.tables, options.consistency)
+        try:
+            self.settings = settings.check(self._settings_row(), options, self.where)
+            self.statements = Statements(session, self.tables, options.consistency)
+        except Exception as error:
+            raise translate(error, self.where, writing=False) from error
         self.verify_at = _verification_level(session, options)
 
-    def _settings_rows(self) -> list[tuple[str, str]]:
+    def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(
-            f"SELECT name, value FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
+            f"SELECT {settings.COLUMNS} FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
         )
-        return list(self.session.execute(select, execution_profile=self.profile, timeout=CONNECT_SECONDS))
+        row: tuple[Any, ...] | None = self.session.execute(
+            select, execution_profile=self.profile, timeout=CONNECT_SECONDS
+        ).one()
+        return row
 
     def hosts(self) -> list[Any]:
         """The servers that are up, in the local data centre."""

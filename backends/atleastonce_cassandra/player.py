@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, OperationTimedOut
 
 from atleastonce.exceptions import AtLeastOnceError, StoreError, StoreUnavailable
 
@@ -34,6 +34,8 @@ from .protocol.steps import (
 from .rows import cell_again
 from .statements import Encoded, RowBatch, bigint_bytes, int_bytes, list_value, place_values
 from .tables import LIST_BUCKETS
+from .text import is_utf8
+from .waiting import Deadline, result, send
 
 MAX_BATCH_ROWS = 500
 MAX_BATCH_BYTES = 1024 * 1024
@@ -44,26 +46,6 @@ MAX_IDS_READ = 100
 
 IN_FLIGHT = 16
 """Requests of one call under way at once: as many as keep two cores of a server busy."""
-
-
-class Deadline:
-    """When a call must be over.
-
-    Args:
-        seconds: how long it may take from now.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Seconds; above zero, so that a request may at least be refused."""
-        return max(0.001, self._end - time.monotonic())
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is up."""
-        return time.monotonic() >= self._end
 
 
 class _Request(NamedTuple):
@@ -83,6 +65,11 @@ class _Play:
         self.results: list[Any] = []
         self.error: Exception | None = None
         self.returned: Any = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether what is under way changes tasks."""
+        return isinstance(self.step, (Write, Delete)) and self.waiting > 0
 
 
 class Player:
@@ -110,7 +97,7 @@ class Player:
                 except StopIteration as end:
                     return end.value
                 futures = [self._send(request) for request in self._requests(play, step)]
-                play.results = [_result(play, future) for future in futures]
+                play.results = [self._result(play, future) for future in futures]
                 answer = self._answer(play)
         except AtLeastOnceError as error:
             raise _with_outcome(error, wrote=play.wrote) from error.__cause__
@@ -139,10 +126,14 @@ class Player:
                     failure = error
             if not requests:
                 break
-            play, position, future = arrived.get()
+            try:
+                play, position, future = arrived.get(timeout=self._deadline.left())
+            except Empty:
+                failure = failure or translate(OperationTimedOut({}), self._link.where, writing=any(play.writes for play in plays))
+                break
             requests -= 1
             play.waiting -= 1
-            play.results[position] = _result(play, future)
+            play.results[position] = self._result(play, future)
             if play.waiting:
                 continue
             try:
@@ -183,13 +174,23 @@ class Player:
         link = self._link
         profile = link.reading_profile if request.reading else link.profile
         try:
-            return link.session.execute_async(request.statement, execution_profile=profile, timeout=self._deadline.left())
+            return send(link.session, request.statement, profile)
         except Exception as error:  # noqa: BLE001 (the driver raises what it likes, once it is shut down)
             return error
 
+    def _result(self, play: _Play, future: Any) -> Any:
+        """What the request gave; None, and the error noted, where it failed."""
+        try:
+            if isinstance(future, Exception):
+                raise future
+            return result(future, self._deadline.left())
+        except Exception as error:  # noqa: BLE001 (whatever the driver raises becomes ours)
+            play.error = play.error or error
+            return None
+
     def _requests(self, play: _Play, step: Step) -> list[_Request]:
         """What to send for a step."""
-        if self._deadline.is_over:
+        if not self._deadline.left():
             raise StoreUnavailable(f"Cassandra did not answer in time on {self._link.where}", outcome="not_applied")
         play.step = step
         play.error = None
@@ -255,10 +256,15 @@ class Player:
                 yield _Request(RowBatch(delete, rows[start : start + MAX_BATCH_ROWS], routing))
 
     def _read(self, step: Read) -> Iterator[_Request]:
-        read, key = self._link.statements.read, place_values(step.place)
-        for start in range(0, len(step.ids), MAX_IDS_READ):
-            ids = list_value(step.ids[start : start + MAX_IDS_READ])
-            yield _Request(Encoded(read, (*key, ids), self._link.verify_at), reading=True)
+        link, key = self._link, place_values(step.place)
+        usual = [id for id in step.ids if is_utf8(id)]
+        for start in range(0, len(usual), MAX_IDS_READ):
+            ids = list_value(usual[start : start + MAX_IDS_READ])
+            yield _Request(Encoded(link.statements.read, (*key, ids), link.verify_at), reading=True)
+        if len(usual) < len(step.ids):  # the server takes others as an id, but in no list of ids
+            for id in step.ids:
+                if not is_utf8(id):
+                    yield _Request(Encoded(link.statements.read_one, (*key, id), link.verify_at), reading=True)
 
     def _read_empty(self, step: ReadEmpty) -> Iterator[_Request]:
         level = ConsistencyLevel.EACH_QUORUM if step.settled else ConsistencyLevel.ALL
@@ -305,17 +311,6 @@ def chunks(rows: Sequence[Row], most_rows: int, most_bytes: int) -> Iterator[sli
 def _put(_result: Any, arrived: SimpleQueue[Any], ticket: Any) -> None:
     """In the driver's thread, which must not be held up: the rest is done by the thread that called."""
     arrived.put(ticket)
-
-
-def _result(play: _Play, future: Any) -> Any:
-    """What the request gave; None, and the error noted, where it failed."""
-    try:
-        if isinstance(future, Exception):
-            raise future
-        return future.result()
-    except Exception as error:  # noqa: BLE001 (whatever the driver raises becomes ours)
-        play.error = play.error or error
-        return None
 
 
 def _with_outcome(error: AtLeastOnceError, *, wrote: bool) -> AtLeastOnceError:

@@ -16,7 +16,7 @@ from atleastonce.record import TaskRecord
 from .errors import translate
 from .link import Link
 from .links import Links
-from .player import IN_FLIGHT, Deadline, Player
+from .player import IN_FLIGHT, Player
 from .protocol.client import Client
 from .protocol.places import SHARD_SLOT, Place, segment_of, slot_at
 from .protocol.save import prepare
@@ -26,6 +26,7 @@ from .rows import record_of
 from .statements import Encoded, int_bytes, place_values
 from .tables import LIST_BUCKETS
 from .text import decode, encode
+from .waiting import Deadline, result, send
 
 PAGES_BYTES = 4 * 1024 * 1024
 """What the pages of one `all` that are under way may hold together."""
@@ -72,8 +73,8 @@ class Reader:
         list_bytes, id_bytes = encode(task_list), encode(id)
         with self._links.use() as link:
             place = Place(list_bytes, *segment_of(id, id_bytes, link.settings.shards))
-            result = self._ask(link, link.statements.find, (*place_values(place), id_bytes))
-        for task, failure, version in result.current_rows:
+            answer = self._ask(link, link.statements.find, (*place_values(place), id_bytes))
+        for task, failure, version in answer.current_rows:
             if task is not None:
                 return record_of(task_list, id_bytes, task, failure, version)
         return None
@@ -98,8 +99,8 @@ class Reader:
             futures = [self._send(link, lists, (int_bytes(bucket),), rows=REGISTRY_PAGE) for bucket in range(LIST_BUCKETS)]
         for bucket, future in enumerate(futures):
             while future is not None:
-                result = self._result(link, future)
-                rows, state = result.current_rows, result.paging_state
+                answer = self._result(link, future)
+                rows, state = answer.current_rows, answer.paging_state
                 future = None
                 if state is not None:
                     with self._links.use() as link:
@@ -119,13 +120,13 @@ class Reader:
             page = waiting.popleft()
             with self._links.use() as link:
                 try:
-                    result = page.future.result()
+                    answer = result(page.future, self._timeout)
                 except Exception as error:
                     if page.link is link:
                         raise translate(error, link.where, writing=False) from error
                     waiting.appendleft(self._page(link, page.place, page.began, page.state))  # the store was closed meanwhile
                     continue
-                rows, state = result.current_rows, result.paging_state
+                rows, state = answer.current_rows, answer.paging_state
                 if state is not None:
                     waiting.appendleft(self._page(link, page.place, page.began, state))
                 else:
@@ -176,7 +177,7 @@ class Reader:
                 with self._links.use() as link:
                     future = self._send(link, link.statements.segments, values, rows=REGISTRY_PAGE, state=state)
                     try:
-                        result = future.result()
+                        answer = result(future, self._timeout)
                     except ReadFailure as error:
                         low = max(low, last[0])
                         if high - low <= 1:
@@ -186,11 +187,11 @@ class Reader:
                         break
                     except Exception as error:
                         raise translate(error, link.where, writing=False) from error
-                for slot, token in result.current_rows:
+                for slot, token in answer.current_rows:
                     if (slot, token) > last:  # what came before a range had to be halved is not given again
                         last = (slot, token)
                         yield Place(list_bytes, slot, token)
-                state = result.paging_state
+                state = answer.paging_state
                 more = state is not None
 
     def _tidy(self, empty: list[tuple[Place, int]], orphans: list[tuple[Place, bytes]]) -> None:
@@ -221,15 +222,13 @@ class Reader:
         if rows is not None:
             bound.fetch_size = rows
         try:
-            return link.session.execute_async(
-                bound, execution_profile=link.reading_profile, timeout=self._timeout, paging_state=state
-            )
+            return send(link.session, bound, link.reading_profile, paging_state=state)
         except Exception as error:
             raise translate(error, link.where, writing=False) from error
 
     def _result(self, link: Link, future: Any) -> Any:
         try:
-            return future.result()
+            return result(future, self._timeout)
         except Exception as error:
             raise translate(error, link.where, writing=False) from error
 

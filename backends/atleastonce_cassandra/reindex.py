@@ -7,11 +7,12 @@ from typing import Any
 
 from .errors import translate
 from .link import Link
-from .player import Deadline, Player
+from .player import Player
 from .protocol.client import Client
 from .protocol.places import Place
 from .protocol.save import register
 from .statements import Encoded, bigint_bytes
+from .waiting import Deadline, result, send
 
 RANGES = 256
 """The ring of tokens is read in so many parts: none takes a server long."""
@@ -42,13 +43,11 @@ def _pages(link: Link, statement: Any, timeout: float) -> Iterator[list[Place]]:
             bound = Encoded(statement, (bigint_bytes(low), bigint_bytes(low + step - 1)))
             bound.fetch_size = PAGE
             try:
-                result = link.session.execute_async(
-                    bound, execution_profile=link.profile, timeout=timeout, paging_state=state
-                ).result()
+                answer = result(send(link.session, bound, link.profile, paging_state=state), timeout)
             except Exception as error:
                 raise translate(error, link.where, writing=False) from error
-            if result.current_rows:
-                yield [Place(*row) for row in result.current_rows]
-            state = result.paging_state
+            if answer.current_rows:
+                yield [Place(*row) for row in answer.current_rows]
+            state = answer.paging_state
             if state is None:
                 break

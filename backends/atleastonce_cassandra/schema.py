@@ -39,13 +39,13 @@ _COLUMNS = {
     },
     "segments": {"task_list": "text", "slot": "int", "origin": "bigint"},
     "lists": {"bucket": "int", "task_list": "text"},
-    "settings": {"name": "text", "value": "text"},
+    "settings": {"one": "int", "schema_version": "int", "shards": "int", "write_consistency": "text"},
 }
 _KEYS = {
     "tasks": "(task_list, slot, origin), id",
     "segments": "task_list, slot, origin",
     "lists": "bucket, task_list",
-    "settings": "name",
+    "settings": "one",
 }
 
 
@@ -77,14 +77,18 @@ class Schema:
         if not dry_run:
             for statement in statements:
                 self._execute(statement)
-        missing = self._missing_settings()
-        if missing and not dry_run:
-            for statement in missing:
-                self._execute(statement)
+        if self._settings_row() is None:
+            insert = (
+                f"INSERT INTO {self._tables.settings} (one, {settings.COLUMNS}) "
+                f"VALUES (1, {settings.initial(self._options)}) IF NOT EXISTS"
+            )
+            statements.append(insert)
+            if not dry_run:
+                self._execute(insert)
         if not dry_run:
             self._check_tables()
-            settings.read(self._stored_settings(), self._options, str(self._tables))
-        return statements + missing
+            settings.check(self._settings_row(), self._options, str(self._tables))
+        return statements
 
     def _create_keyspace(self) -> str:
         replication = self._options.replication
@@ -131,21 +135,12 @@ class Schema:
             found.setdefault(table, {})[column] = type
         return found
 
-    def _missing_settings(self) -> list[str]:
-        there = {name for name, _ in self._stored_settings()}
-        return [
-            f"INSERT INTO {self._tables.settings} (name, value) VALUES ('{name}', '{value}') IF NOT EXISTS"
-            for name, value in settings.initial(self._options).items()
-            if name not in there
-        ]
-
-    def _stored_settings(self) -> list[tuple[str, str]]:
+    def _settings_row(self) -> tuple[Any, ...] | None:
         if self._tables.names[-1] not in self._columns():
-            return []
-        select = SimpleStatement(
-            f"SELECT name, value FROM {self._tables.settings}", consistency_level=ConsistencyLevel.SERIAL
-        )
-        return self._select(select, ())
+            return None
+        select = f"SELECT {settings.COLUMNS} FROM {self._tables.settings}"
+        rows = self._select(SimpleStatement(select, consistency_level=ConsistencyLevel.SERIAL), ())
+        return rows[0] if rows else None
 
     def _check_tables(self) -> None:
         """Warn of what somebody changed since."""

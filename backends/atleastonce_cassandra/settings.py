@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 import attrs
 from cassandra import ConsistencyLevel
 
-from atleastonce.exceptions import ConfigurationError, SchemaMissing
+from atleastonce.exceptions import ConfigurationError
 
 from .errors import schema_missing
 from .options import CONSISTENCIES, Options
@@ -40,42 +40,30 @@ class Settings:
         return STRENGTH[self.consistency] >= STRENGTH[ConsistencyLevel.LOCAL_QUORUM]
 
 
-def initial(options: Options) -> dict[str, str]:
-    """Name to value, as `setup` writes them where they are not there."""
-    return {
-        "schema_version": str(SCHEMA_VERSION),
-        "shards": str(SHARDS),
-        "lowest_write_consistency": ConsistencyLevel.value_to_name[options.consistency],
-    }
+COLUMNS = "schema_version, shards, write_consistency"
 
 
-def read(rows: Iterable[tuple[str, str]], options: Options, where: str) -> Settings:
-    """The settings from their table's rows.
+def initial(options: Options) -> str:
+    """The values of `COLUMNS` that `setup` writes where there are none, as CQL."""
+    return f"{SCHEMA_VERSION}, {SHARDS}, '{ConsistencyLevel.value_to_name[options.consistency]}'"
 
-    Raises `SchemaMissing` where they are incomplete, `ConfigurationError` where this process must not go on with them.
+
+def check(row: tuple[Any, ...] | None, options: Options, where: str) -> Settings:
+    """The settings from their row.
+
+    Raises `SchemaMissing` where there is none, `ConfigurationError` where this process must not go on with them.
     """
-    values = dict(rows)
-    if initial(options).keys() - values.keys():
-        raise _incomplete(where)
-    try:
-        settings = Settings(
-            int(values["schema_version"]),
-            int(values["shards"]),
-            ConsistencyLevel.name_to_value[values["lowest_write_consistency"]],
-        )
-    except (ValueError, KeyError):
-        raise ConfigurationError(f"the settings of {where} are not ours: is it another program's table?") from None
-    if settings.schema_version > SCHEMA_VERSION or settings.shards < 1:
+    if row is None or None in row:
+        raise schema_missing(where)
+    version, shards, consistency = row
+    if version > SCHEMA_VERSION or consistency not in CONSISTENCIES:
         raise ConfigurationError(
-            f"{where} has version {settings.schema_version} of the tables, this release of atleastonce knows {SCHEMA_VERSION}: upgrade it"
+            f"{where} has version {version} of the tables, this release of atleastonce knows {SCHEMA_VERSION}: upgrade it"
         )
+    settings = Settings(version, shards, ConsistencyLevel.name_to_value[consistency])
     if STRENGTH[options.consistency] < STRENGTH[settings.consistency]:
         raise ConfigurationError(
-            f"{where} was set up for writes at {values['lowest_write_consistency']} or above; this URL says "
-            f"{ConsistencyLevel.value_to_name[options.consistency]}: weaker writes could be swept away"
+            f"{where} was set up for writes at {consistency} or above; this URL says "
+            f"{ConsistencyLevel.value_to_name[options.consistency]}: what it writes could be swept away"
         )
     return settings
-
-
-def _incomplete(where: str) -> SchemaMissing:
-    return schema_missing(where)

@@ -38,6 +38,7 @@ class Statements:
         self.delete = prepare(f"DELETE FROM {t.tasks} USING TIMESTAMP ? WHERE {_PLACE} AND id = ?")
         self.find = prepare(f"SELECT task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True)
         self.read = prepare(f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id IN ?", reads=True)
+        self.read_one = prepare(f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True)
         self.page = prepare(
             f"SELECT textAsBlob(id), task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE}", reads=True
         )

@@ -19,13 +19,14 @@ from . import clock as machine
 from .link import Link, check_clocks, open_session
 from .links import Links
 from .options import Options, options_of
-from .player import Deadline, Player
+from .player import Player
 from .protocol.client import Client
 from .protocol.clock import GivenClock, ServerClock
 from .protocol.save import prepare
 from .reader import Reader
 from .reindex import reindex
 from .schema import Schema
+from .waiting import Deadline
 from .writer import Writer
 
 _stores: weakref.WeakSet[CassandraStore] = weakref.WeakSet()

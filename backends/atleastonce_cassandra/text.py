@@ -15,3 +15,12 @@ def encode(text: str) -> bytes:
 def decode(stored: bytes) -> str:
     """The text for stored bytes, whatever they are."""
     return stored.decode("utf-8", "surrogateescape")
+
+
+def is_utf8(stored: bytes) -> bool:
+    """Whether the bytes are UTF-8 as everybody understands it."""
+    try:
+        stored.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

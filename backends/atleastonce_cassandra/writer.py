@@ -12,7 +12,7 @@ from atleastonce.turns import Request, Turns
 
 from .link import Link
 from .links import Links
-from .player import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Deadline, Player, chunks
+from .player import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Player, chunks
 from .protocol.client import Client
 from .protocol.complete import complete
 from .protocol.places import Place, segment_of
@@ -21,6 +21,7 @@ from .protocol.steps import Row, Steps
 from .protocol.versions import STEP
 from .rows import cell_of
 from .text import encode
+from .waiting import Deadline
 
 STRIPES = 256
 """Partitions are spread over so many turns. Within one, a request waits for the one before, and then shares the next."""
@@ -65,15 +66,16 @@ class Writer:
         with self._links.use() as link:
             if self._client.clock.is_due():
                 self._player(link).play(prepare(self._client))
-            rows, by_place = self._rows(link, records)
+            rows, waves = self._rows(link, records)
             if len(rows) == 1:
-                (place,) = by_place
+                (place,) = waves[0]
                 self._take(_Single(place, rows[0], None))
             else:
-                saves = (
-                    save(self._client, place, part) for place, group in by_place.items() for part in _parts(list(group.values()))
-                )
-                self._player(link, len(records)).play_all(saves)
+                player = self._player(link, len(records))
+                for wave in waves:
+                    player.play_all(
+                        save(self._client, place, part) for place, group in wave.items() for part in _parts(list(group.values()))
+                    )
         return [row.version for row in rows]
 
     def delete(self, keys: Sequence[TaskKey]) -> None:
@@ -91,14 +93,14 @@ class Writer:
             else:
                 self._player(link, len(keys)).play_all(complete(place, group) for place, group in by_place.items())
 
-    def _rows(self, link: Link, records: Sequence[TaskRecord]) -> tuple[list[Row], dict[Place, dict[bytes, Row]]]:
-        """A row for each record, and those of them that are to be written (of one key twice, the last) by place and id."""
+    def _rows(self, link: Link, records: Sequence[TaskRecord]) -> tuple[list[Row], list[dict[Place, dict[bytes, Row]]]]:
+        """A row for each record; and the rows by place and id, in waves in which each key is there once."""
         shards = link.settings.shards
         fresh = [record.drawn and record.saved_at is None for record in records]
         floor = max((record.saved_at for record in records if record.saved_at is not None), default=None)
         version = self._client.versions.give(len(records), floor, shared=not all(fresh))
         rows: list[Row] = []
-        by_place: dict[Place, dict[bytes, Row]] = {}
+        waves: list[dict[Place, dict[bytes, Row]]] = [{}]
         name, name_bytes = "", b""
         for record, is_fresh in zip(records, fresh, strict=True):
             if record.task_list != name:
@@ -108,12 +110,13 @@ class Writer:
             version += STEP
             rows.append(row)
             place = Place(name_bytes, *segment_of(record.id, id, shards))
-            group = by_place.get(place)
-            if group is None:
-                by_place[place] = {id: row}
+            for wave in waves:
+                group = wave.setdefault(place, {})
+                if group.setdefault(id, row) is row:
+                    break
             else:
-                group[id] = row
-        return rows, by_place
+                waves.append({place: {id: row}})
+        return rows, waves
 
     def _take(self, request: _Single) -> None:
         self._turns[hash(request.place) % STRIPES].take(request)
