@@ -23,7 +23,13 @@ from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessa
 
 from atleastonce.exceptions import AtLeastOnceError, ConfigurationError, SchemaMissing, StoreError, StoreUnavailable
 
-_NEVER_SENT = (Unavailable, NoConnectionsAvailable, OverloadedErrorMessage, IsBootstrappingErrorMessage, ConnectionRefusedError)
+_NEVER_SENT = (
+    Unavailable,
+    NoConnectionsAvailable,
+    OverloadedErrorMessage,
+    IsBootstrappingErrorMessage,
+    ConnectionRefusedError,
+)
 """Of these the request was not applied on any replica."""
 
 _NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
@@ -47,16 +53,20 @@ def translate(error: Exception, where: str, *, writing: bool) -> AtLeastOnceErro
         return StoreError(f"Cassandra refused a request on {where}: {text}", outcome="not_applied")
     if isinstance(error, Unauthorized):
         return StoreError(
-            f"the user may not do this on {where}: {_first_line(error)}; grant SELECT and MODIFY on its tables", outcome="not_applied"
+            f"the user may not do this on {where}: {_first_line(error)}; grant SELECT and MODIFY on its tables",
+            outcome="not_applied",
         )
     if isinstance(error, NoHostAvailable):
         inner = list(error.errors.values()) if isinstance(error.errors, dict) else []
         for one in inner:
             if isinstance(one, AuthenticationFailed):
                 return ConfigurationError(f"Cassandra refused the user name or password for {where}")
-        shown = {f"{host}: {describe(one)}" for host, one in (error.errors.items() if isinstance(error.errors, dict) else ())}
+        shown = {
+            f"{host}: {describe(one)}" for host, one in (error.errors.items() if isinstance(error.errors, dict) else ())
+        }
         return StoreUnavailable(
-            f"no Cassandra server took the request on {where} ({'; '.join(sorted(shown)) or 'none is connected'})", outcome=outcome
+            f"no Cassandra server took the request on {where} ({'; '.join(sorted(shown)) or 'none is connected'})",
+            outcome=outcome,
         )
     if isinstance(error, UnresolvableContactPoints):
         return StoreUnavailable(f"none of the host names for {where} can be resolved", outcome="not_applied")

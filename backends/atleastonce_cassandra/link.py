@@ -103,7 +103,7 @@ def open_session(options: Options) -> Any:
         try:
             cluster = _cluster(options, protocol)
             return cluster.connect()
-        except Exception as error:  # noqa: BLE001 (the driver raises what it likes, RuntimeError at the end of the process too)
+        except Exception as error:
             if cluster is not None:
                 cluster.shutdown()
             if protocol != PROTOCOLS[-1] and _speaks_older(error):

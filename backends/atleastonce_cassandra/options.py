@@ -121,7 +121,9 @@ def options_of(url: StoreURL) -> Options:
     if not url.hosts and "secure_connect_bundle" not in given:
         raise ConfigurationError("cassandra: the URL names no host: cassandra://host1,host2/keyspace?local_dc=dc1")
     if url.hosts and "secure_connect_bundle" in given:
-        raise ConfigurationError("cassandra: a secure_connect_bundle says where the servers are: name no host beside it")
+        raise ConfigurationError(
+            "cassandra: a secure_connect_bundle says where the servers are: name no host beside it"
+        )
     return Options(
         keyspace=url.path,
         hosts=tuple((host, port or PORT) for host, port in url.hosts),
@@ -152,7 +154,8 @@ def _switch(text: str) -> bool:
 def _consistency(text: str) -> int:
     if text.upper() not in CONSISTENCIES:
         raise ValueError(f"must be one of {', '.join(CONSISTENCIES)}")
-    return ConsistencyLevel.name_to_value[text.upper()]
+    level: int = ConsistencyLevel.name_to_value[text.upper()]
+    return level
 
 
 def _positive(text: str) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
-from zlib import crc32
+from typing import Any
 
-from cassandra import ConsistencyLevel, OperationTimedOut
+from cassandra import OperationTimedOut
 
 from atleastonce.exceptions import AtLeastOnceError, StoreError, StoreUnavailable
 
@@ -16,41 +15,13 @@ from .errors import translate
 from .link import Link
 from .protocol.client import Client
 from .protocol.clock import MAX_PAUSE_US, ServerClock
-from .protocol.places import Place
-from .protocol.steps import (
-    Delete,
-    Measure,
-    Read,
-    ReadEmpty,
-    Register,
-    Row,
-    Step,
-    Steps,
-    Stored,
-    Unregister,
-    Wait,
-    Write,
-)
+from .protocol.steps import Delete, Measure, Read, ReadEmpty, Step, Steps, Stored, Unregister, Wait, Write
+from .requests import Request, requests_of
 from .rows import cell_again
-from .statements import Encoded, RowBatch, bigint_bytes, int_bytes, list_value, place_values
-from .tables import LIST_BUCKETS
-from .text import is_utf8
 from .waiting import Deadline, result, send
-
-MAX_BATCH_ROWS = 500
-MAX_BATCH_BYTES = 1024 * 1024
-"""Of one request: large enough for its cost to be that of the rows, small enough for any server."""
-
-MAX_IDS_READ = 100
-"""In one query: what the default guardrails of managed services allow."""
 
 IN_FLIGHT = 16
 """Requests of one call under way at once: as many as keep two cores of a server busy."""
-
-
-class _Request(NamedTuple):
-    statement: Any
-    reading: bool = False
 
 
 class _Play:
@@ -129,7 +100,9 @@ class Player:
             try:
                 play, position, future = arrived.get(timeout=self._deadline.left())
             except Empty:
-                failure = failure or translate(OperationTimedOut({}), self._link.where, writing=any(play.writes for play in plays))
+                failure = failure or translate(
+                    OperationTimedOut({}), self._link.where, writing=any(play.writes for play in plays)
+                )
                 break
             requests -= 1
             play.waiting -= 1
@@ -169,7 +142,7 @@ class Player:
                 future.add_callbacks(_put, _put, callback_args=(arrived, ticket), errback_args=(arrived, ticket))
         return len(requests)
 
-    def _send(self, request: _Request) -> Any:
+    def _send(self, request: Request) -> Any:
         """The driver's future, or the error at once."""
         link = self._link
         profile = link.reading_profile if request.reading else link.profile
@@ -181,14 +154,15 @@ class Player:
     def _result(self, play: _Play, future: Any) -> Any:
         """What the request gave; None, and the error noted, where it failed."""
         try:
-            if isinstance(future, Exception):
-                raise future
-            return result(future, self._deadline.left())
-        except Exception as error:  # noqa: BLE001 (whatever the driver raises becomes ours)
-            play.error = play.error or error
-            return None
+            if not isinstance(future, Exception):
+                return result(future, self._deadline.left())
+            error = future
+        except Exception as raised:  # noqa: BLE001 (whatever the driver raises becomes ours)
+            error = raised
+        play.error = play.error or error
+        return None
 
-    def _requests(self, play: _Play, step: Step) -> list[_Request]:
+    def _requests(self, play: _Play, step: Step) -> list[Request]:
         """What to send for a step."""
         if not self._deadline.left():
             raise StoreUnavailable(f"Cassandra did not answer in time on {self._link.where}", outcome="not_applied")
@@ -196,7 +170,9 @@ class Player:
         play.error = None
         play.results = []
         play.began = self._client.clock.elapsed()
-        return list(_REQUESTS[type(step)](self, step))
+        if isinstance(step, Wait):
+            time.sleep(min(step.duration / 1e6, self._deadline.left()))
+        return requests_of(step, self._link)
 
     def _answer(self, play: _Play) -> Any:
         """The answer to the step whose requests have all ended."""
@@ -225,87 +201,6 @@ class Player:
         elif isinstance(step, ReadEmpty):
             return not play.results[0].current_rows
         return None
-
-    # Requests of each step.
-
-    def _measure(self, step: Measure) -> Iterator[_Request]:
-        yield _Request(Encoded(self._link.statements.clock, ()))
-
-    def _register(self, step: Register) -> Iterator[_Request]:
-        statements, timestamp = self._link.statements, bigint_bytes(step.timestamp)
-        yield _Request(Encoded(statements.register, (*place_values(step.place), timestamp)))
-        yield _Request(Encoded(statements.name_list, (*list_values(step.place.task_list), timestamp)))
-
-    def _write(self, step: Write) -> Iterator[_Request]:
-        insert, key = self._link.statements.insert, place_values(step.place)
-        rows = [(*key, row.id, row.cell, bigint_bytes(row.version)) for row in step.rows]
-        if len(rows) == 1:
-            yield _Request(Encoded(insert, rows[0]))
-        else:
-            for part in chunks(step.rows, MAX_BATCH_ROWS, MAX_BATCH_BYTES):
-                yield _Request(RowBatch(insert, rows[part], Encoded(insert, rows[0])))
-
-    def _delete(self, step: Delete) -> Iterator[_Request]:
-        delete, key = self._link.statements.delete, place_values(step.place)
-        rows = [(bigint_bytes(timestamp), *key, id) for id, timestamp in step.keys]
-        if len(rows) == 1:
-            yield _Request(Encoded(delete, rows[0]))
-        else:
-            routing = Encoded(delete, rows[0])
-            for start in range(0, len(rows), MAX_BATCH_ROWS):
-                yield _Request(RowBatch(delete, rows[start : start + MAX_BATCH_ROWS], routing))
-
-    def _read(self, step: Read) -> Iterator[_Request]:
-        link, key = self._link, place_values(step.place)
-        usual = [id for id in step.ids if is_utf8(id)]
-        for start in range(0, len(usual), MAX_IDS_READ):
-            ids = list_value(usual[start : start + MAX_IDS_READ])
-            yield _Request(Encoded(link.statements.read, (*key, ids), link.verify_at), reading=True)
-        if len(usual) < len(step.ids):  # the server takes others as an id, but in no list of ids
-            for id in step.ids:
-                if not is_utf8(id):
-                    yield _Request(Encoded(link.statements.read_one, (*key, id), link.verify_at), reading=True)
-
-    def _read_empty(self, step: ReadEmpty) -> Iterator[_Request]:
-        level = ConsistencyLevel.EACH_QUORUM if step.settled else ConsistencyLevel.ALL
-        yield _Request(Encoded(self._link.statements.any, place_values(step.place), level))
-
-    def _unregister(self, step: Unregister) -> Iterator[_Request]:
-        yield _Request(Encoded(self._link.statements.unregister, (bigint_bytes(step.timestamp), *place_values(step.place))))
-
-    def _let_time_pass(self, step: Wait) -> Iterator[_Request]:
-        time.sleep(min(step.duration / 1e6, self._deadline.left()))
-        return iter(())
-
-
-_REQUESTS: dict[type, Any] = {
-    Measure: Player._measure,
-    Register: Player._register,
-    Write: Player._write,
-    Delete: Player._delete,
-    Read: Player._read,
-    ReadEmpty: Player._read_empty,
-    Unregister: Player._unregister,
-    Wait: Player._let_time_pass,
-}
-
-
-def list_values(task_list: bytes) -> tuple[bytes, bytes]:
-    """The values of a list's key in the table of the lists."""
-    return int_bytes(crc32(task_list) % LIST_BUCKETS), task_list
-
-
-def chunks(rows: Sequence[Row], most_rows: int, most_bytes: int) -> Iterator[slice]:
-    """Slices of the rows, each of so many rows and bytes at most (one row at least)."""
-    start = size = 0
-    for end, row in enumerate(rows):
-        length = len(row.cell)
-        if end > start and (end - start >= most_rows or size + length > most_bytes):
-            yield slice(start, end)
-            start, size = end, 0
-        size += length
-    if rows:
-        yield slice(start, len(rows))
 
 
 def _put(_result: Any, arrived: SimpleQueue[Any], ticket: Any) -> None:

@@ -96,16 +96,19 @@ class Reader:
         """The lists' names."""
         with self._links.use() as link:
             lists = link.statements.lists
-            futures = [self._send(link, lists, (int_bytes(bucket),), rows=REGISTRY_PAGE) for bucket in range(LIST_BUCKETS)]
-        for bucket, future in enumerate(futures):
-            while future is not None:
-                answer = self._result(link, future)
-                rows, state = answer.current_rows, answer.paging_state
-                future = None
-                if state is not None:
-                    with self._links.use() as link:
-                        future = self._send(link, link.statements.lists, (int_bytes(bucket),), rows=REGISTRY_PAGE, state=state)
-                yield from (decode(name) for (name,) in rows)
+            futures = [
+                self._send(link, lists, (int_bytes(bucket),), rows=REGISTRY_PAGE) for bucket in range(LIST_BUCKETS)
+            ]
+        for bucket, first in enumerate(futures):
+            answer = self._result(link, first)
+            yield from (decode(name) for (name,) in answer.current_rows)
+            while answer.paging_state is not None:
+                with self._links.use() as link:
+                    values, state = (int_bytes(bucket),), answer.paging_state
+                    answer = self._result(
+                        link, self._send(link, link.statements.lists, values, rows=REGISTRY_PAGE, state=state)
+                    )
+                yield from (decode(name) for (name,) in answer.current_rows)
 
     def all(self, task_list: str, saved_before: int | None) -> Iterator[TaskRecord]:
         """The list's records: shards first, then segments by slot; each in the order of its ids."""
@@ -124,7 +127,9 @@ class Reader:
                 except Exception as error:
                     if page.link is link:
                         raise translate(error, link.where, writing=False) from error
-                    waiting.appendleft(self._page(link, page.place, page.began, page.state))  # the store was closed meanwhile
+                    waiting.appendleft(
+                        self._page(link, page.place, page.began, page.state)
+                    )  # the store was closed meanwhile
                     continue
                 rows, state = answer.current_rows, answer.paging_state
                 if state is not None:
@@ -204,7 +209,11 @@ class Reader:
                 for place, id in orphans[:MAX_SWEEPS]:
                     self._remove_orphan(link, player, place, id)
         except AtLeastOnceError as error:
-            log.info("empty segments of %s were not swept now: %s", decode(empty[0][0].task_list) if empty else "a list", error)
+            log.info(
+                "empty segments of %s were not swept now: %s",
+                decode(empty[0][0].task_list) if empty else "a list",
+                error,
+            )
 
     def _remove_orphan(self, link: Link, player: Player, place: Place, id: bytes) -> None:
         """A row that has a failure report and no task: the report came after the completion was forgotten."""
@@ -216,7 +225,13 @@ class Reader:
         return self._result(link, self._send(link, statement, values))
 
     def _send(
-        self, link: Link, statement: Any, values: tuple[bytes, ...], *, rows: int | None = None, state: bytes | None = None
+        self,
+        link: Link,
+        statement: Any,
+        values: tuple[bytes, ...],
+        *,
+        rows: int | None = None,
+        state: bytes | None = None,
     ) -> Any:
         bound = Encoded(statement, values)
         if rows is not None:
@@ -235,4 +250,3 @@ class Reader:
 
 def _delete(place: Place, id: bytes, timestamp: int) -> Steps[None]:
     yield Delete(place, [(id, timestamp)])
-

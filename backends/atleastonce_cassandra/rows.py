@@ -50,7 +50,9 @@ def record_of(
 def _record(
     task_list: str, id: str, type: Any, data: Any, notes: Any, attempts: Any, last_error: Any, version: Any
 ) -> TaskRecord:
-    problems = [f"{name} is missing" for name, value in (("type", type), ("data", data), ("notes", notes)) if value is None]
+    problems = [
+        f"{name} is missing" for name, value in (("type", type), ("data", data), ("notes", notes)) if value is None
+    ]
     if not _is_version(version):
         problems.append("the write time of the row is no version")
         version = None  # so that a delete takes whatever version is there

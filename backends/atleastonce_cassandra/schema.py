@@ -70,7 +70,9 @@ class Schema:
     def setup(self, *, dry_run: bool) -> list[str]:
         """Run what is missing, or only say what that is."""
         statements: list[str] = []
-        keyspaces = self._select("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (self._options.keyspace,))
+        keyspaces = self._select(
+            "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (self._options.keyspace,)
+        )
         if not keyspaces:
             statements.append(self._create_keyspace())
         statements += self._create_tables()
@@ -130,7 +132,8 @@ class Schema:
         """Table to column to type, of all tables of the keyspace."""
         found: dict[str, dict[str, str]] = {}
         for table, column, type in self._select(
-            "SELECT table_name, column_name, type FROM system_schema.columns WHERE keyspace_name = %s", (self._options.keyspace,)
+            "SELECT table_name, column_name, type FROM system_schema.columns WHERE keyspace_name = %s",
+            (self._options.keyspace,),
         ):
             found.setdefault(table, {})[column] = type
         return found
@@ -145,19 +148,25 @@ class Schema:
     def _check_tables(self) -> None:
         """Warn of what somebody changed since."""
         for name, grace, repair in self._select(
-            "SELECT table_name, gc_grace_seconds, read_repair FROM system_schema.tables WHERE keyspace_name = %s", (self._options.keyspace,)
+            "SELECT table_name, gc_grace_seconds, read_repair FROM system_schema.tables WHERE keyspace_name = %s",
+            (self._options.keyspace,),
         ):
             if name not in self._tables.names:
                 continue
             if grace < GC_GRACE_SECONDS:
                 log.warning(
                     "%s.%s has gc_grace_seconds = %d, below %d: after an outage completed tasks may run again",
-                    self._options.keyspace, name, grace, GC_GRACE_SECONDS,
+                    self._options.keyspace,
+                    name,
+                    grace,
+                    GC_GRACE_SECONDS,
                 )
             if repair != "BLOCKING":
                 log.warning(
                     "%s.%s has read_repair = %r, not 'BLOCKING': a task that was read once may be missed by the next read",
-                    self._options.keyspace, name, repair,
+                    self._options.keyspace,
+                    name,
+                    repair,
                 )
 
     def _select(self, statement: Any, values: tuple[Any, ...]) -> list[Any]:
@@ -167,9 +176,7 @@ class Schema:
         self._run(SimpleStatement(statement, consistency_level=ConsistencyLevel.QUORUM), None)
 
     def _run(self, statement: Any, values: tuple[Any, ...] | None) -> Any:
-        profile = self._session.execution_profile_clone_update(
-            EXEC_PROFILE_DEFAULT, row_factory=tuple_factory
-        )
+        profile = self._session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
         try:
             return self._session.execute(
                 statement, values, timeout=SETUP_SECONDS, host=self._host, execution_profile=profile
@@ -184,4 +191,3 @@ def _keyspace_missing(keyspace: str) -> ConfigurationError:
         f"there is no keyspace {keyspace}, and its replication is not for us to guess: create it, or say how in the URL of setup() "
         "(replication=dc1:3, or replication_factor=1 on a single server)"
     )
-

@@ -36,16 +36,26 @@ class Statements:
             f"INSERT INTO {t.tasks} (task_list, slot, origin, id, task, failure) VALUES (?, ?, ?, ?, ?, (0, 0x)) USING TIMESTAMP ?"
         )
         self.delete = prepare(f"DELETE FROM {t.tasks} USING TIMESTAMP ? WHERE {_PLACE} AND id = ?")
-        self.find = prepare(f"SELECT task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True)
-        self.read = prepare(f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id IN ?", reads=True)
-        self.read_one = prepare(f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True)
+        self.find = prepare(
+            f"SELECT task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True
+        )
+        self.read = prepare(
+            f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id IN ?", reads=True
+        )
+        self.read_one = prepare(
+            f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True
+        )
         self.page = prepare(
             f"SELECT textAsBlob(id), task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE}", reads=True
         )
         self.any = prepare(f"SELECT slot FROM {t.tasks} WHERE {_PLACE} LIMIT 1", reads=True)
         self.count = prepare(f"SELECT count(task) FROM {t.tasks} WHERE {_PLACE}", reads=True)
-        self.failed_at = prepare(f"SELECT task, writetime(failure) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True)
-        self.register = prepare(f"INSERT INTO {t.segments} (task_list, slot, origin) VALUES (?, ?, ?) USING TIMESTAMP ?")
+        self.failed_at = prepare(
+            f"SELECT task, writetime(failure) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True
+        )
+        self.register = prepare(
+            f"INSERT INTO {t.segments} (task_list, slot, origin) VALUES (?, ?, ?) USING TIMESTAMP ?"
+        )
         self.unregister = prepare(
             f"DELETE FROM {t.segments} USING TIMESTAMP ? WHERE task_list = ? AND slot = ? AND origin = ?"
         )

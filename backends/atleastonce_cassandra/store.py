@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-
 from atleastonce.clock import Clock, system_clock
 from atleastonce.exceptions import ConfigurationError
 from atleastonce.interface import Capabilities
@@ -70,7 +69,9 @@ class CassandraStore:
         return cls(options_of(url), clock=clock, url=url)
 
     @classmethod
-    def from_session(cls, session: Any, keyspace: str | None = None, *, clock: Clock = system_clock, **options: Any) -> CassandraStore:
+    def from_session(
+        cls, session: Any, keyspace: str | None = None, *, clock: Clock = system_clock, **options: Any
+    ) -> CassandraStore:
         """A store on an open driver session, which stays the caller's to close.
 
         Args:
@@ -167,4 +168,3 @@ def _in_child() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_in_child)
-

@@ -12,13 +12,14 @@ from atleastonce.turns import Request, Turns
 
 from .link import Link
 from .links import Links
-from .player import MAX_BATCH_BYTES, MAX_BATCH_ROWS, Player, chunks
+from .player import Player
 from .protocol.client import Client
 from .protocol.complete import complete
 from .protocol.places import Place, segment_of
 from .protocol.save import prepare, save
 from .protocol.steps import Row, Steps
 from .protocol.versions import STEP
+from .requests import chunks
 from .rows import cell_of
 from .text import encode
 from .waiting import Deadline
@@ -74,7 +75,9 @@ class Writer:
                 player = self._player(link, len(records))
                 for wave in waves:
                     player.play_all(
-                        save(self._client, place, part) for place, group in wave.items() for part in _parts(list(group.values()))
+                        save(self._client, place, part)
+                        for place, group in wave.items()
+                        for part in _parts(list(group.values()))
                     )
         return [row.version for row in rows]
 
@@ -167,7 +170,7 @@ class Writer:
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    return (rows[part] for part in chunks(rows, MAX_BATCH_ROWS, MAX_BATCH_BYTES))
+    return (rows[part] for part in chunks(rows))
 
 
 def _waves(requests: Sequence[_Single]) -> Iterator[list[_Single]]:

@@ -16,6 +16,7 @@ from atleastonce_cassandra import CassandraStore
 from atleastonce_cassandra.protocol.places import segment_of
 from atleastonce_cassandra.settings import SHARDS
 
+
 class TestCassandra(BackendConformance):
     """``cassandra://host/keyspace``: a keyspace for the class; its tables are emptied for each test.
 
@@ -55,5 +56,3 @@ class TestCassandra(BackendConformance):
                 )
 
             yield update
-
-

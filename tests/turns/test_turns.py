@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from atleastonce.turns import MAX_ROWS, Request, Turns
-
 from tests.backends.sqlite.helpers import wait_until
 
 

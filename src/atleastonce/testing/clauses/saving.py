@@ -91,7 +91,7 @@ class SavingClauses(Clauses):
             try:
                 version = save(backend, odd)
             except (InvalidTask, StoreError) as error:
-                assert getattr(error, "outcome", "not_applied") == "not_applied"  # noqa: PT017 (either way is right)
+                assert getattr(error, "outcome", "not_applied") == "not_applied"
                 version = None
             expected = None if version is None else attrs.evolve(odd, saved_at=version)
             if expected is not None:
