@@ -32,6 +32,7 @@ commitlog_directory: "$dir/commitlog"
 hints_directory: "$dir/hints"
 saved_caches_directory: "$dir/saved_caches"
 cdc_raw_directory: "$dir/cdc_raw"
+auto_snapshot: false
 ${CASSANDRA_YAML:-}
 YAML
 printf 'dc=%s\nrack=rack1\n' "${CASSANDRA_DC:-datacenter1}" >conf/cassandra-rackdc.properties
