@@ -60,6 +60,7 @@ def container_server(release: Release) -> Iterator[CassandraServer]:
 def require_docker() -> None:
     """Raise `Unavailable` unless Docker answers."""
     import docker  # noqa: PLC0415  # only this way needs it
+    from docker.errors import DockerException  # noqa: PLC0415  # likewise
 
     reason = None
     with warnings.catch_warnings():
@@ -68,7 +69,7 @@ def require_docker() -> None:
         try:
             with closing(docker.from_env()) as client:
                 client.ping()
-        except docker.errors.DockerException as error:
+        except DockerException as error:
             reason = str(error)[:300]
         gc.collect()
     if reason is not None:
