@@ -20,7 +20,8 @@ reading began (at the end: anywhere), and its save had ended before that complet
 
 Three more, which break no promise but must not happen either: **LEFTOVER**, a failure report without a task, under a tombstone that
 should have covered it, keeps a place from being swept; **MIXED**, a task shows the failure of another version; **REFUSED**, the
-protocol itself gave up on a save or an `all` (not for an injected error).
+protocol itself gave up on a save that it could not make visible (not for an injected error, nor for a process that was stopped each
+time that it asked for the time).
 
 *Excused* are saves of a process whose guest, at the acknowledgement, had stood still since its last measurement for about the
 grace or longer.
@@ -99,7 +100,7 @@ def judge(world) -> list[str]:
                 findings.append(f"MIXED: {key} {entry}")
         elif is_row(entry) and entry.deleted[0] >= 0:
             findings.append(f"LEFTOVER: {key} {entry}")
-    if history.refused and not world.scenario.may_refuse:
+    if history.refused:
         findings.append(f"REFUSED: {history.refused}")
     return findings
 

@@ -37,8 +37,8 @@ def save(
         yield from play(world, process, rules.save(process.client, place, writes))
     except Refused:
         return False
-    except StoreUnavailable:
-        history.refused += 1
+    except StoreUnavailable as error:
+        history.refused += "invisible" in str(error)
         return False
     for saved, row in zip(saves, writes, strict=True):
         saved.acked = world.step
@@ -127,10 +127,7 @@ def read_and_sweep(world, process: Process) -> Generator:
             if is_empty and place.slot != SHARD_SLOT and rules.is_sweepable(place, first_read_began):
                 yield
                 yield from play(world, process, rules.sweep(process.client, place, first_read_began))
-    except Refused:
-        return
     except StoreUnavailable:
-        history.refused += 1
         return
     judge.judge_reading(world, process, began, seen)
 

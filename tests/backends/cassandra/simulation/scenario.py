@@ -52,7 +52,6 @@ class Scenario:
     repaired_late: bool = False
     """It is read and swept before the repair."""
     reindexed: bool = False
-    may_refuse: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.read_each is None:

@@ -51,7 +51,6 @@ SCENARIOS = {
         jumps=(1, MS, 30 * SECOND, 3 * MINUTE, 7 * MINUTE, HOUR, 3 * HOUR, 5 * HOUR),
         drawn_ago=(0, 0, 3 * HOUR),
         passing=20,
-        may_refuse=True,  # the clock can't be measured by somebody who is stopped each time
     ),
     "drawn ids, faults": Scenario(
         menu=("save drawn", "save drawn", "complete", "save again", "report", "all", "all"),
