@@ -50,9 +50,19 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def tests_lowest(session: nox.Session) -> None:
     """The suite, with the oldest dependencies that pyproject.toml allows."""
-    lowest = [requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]]
+    project = PYPROJECT["project"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["cassandra"]]
+    lowest = [requirement.replace(">=", "==") for requirement in requirements]
     install_group(session, "tests", "-e", ".", *lowest)
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def tests_cassandra41(session: nox.Session) -> None:
+    """The tests that need a Cassandra, with 4.1 (5.0 is what the others have). Arguments go to pytest."""
+    install_group(session, "tests", "-e", ".[cassandra]")
+    env = {"ATLEASTONCE_TEST_CASSANDRA_VERSION": "4.1", "ATLEASTONCE_REQUIRE_CASSANDRA": "1"}
+    session.run("pytest", *(session.posargs or ["-k", "cassandra"]), env=env)
 
 
 @nox.session

@@ -23,6 +23,7 @@ def check_files(wheel: str) -> None:
     for package in PACKAGES:
         assert f"{package}/py.typed" in names, f"{package} has no py.typed"
     assert any(name.endswith("/licenses/LICENSE") for name in names), "no licence"
+    assert "atleastonce/testing/cassandra/node.sh" in names, "no launcher"
     assert not [name for name in names if name.endswith((".pyc", ".db"))]
 
 

@@ -15,6 +15,11 @@ MAX_PAUSE_US = 1_000_000
 """After a request that took longer, or a jump of the wall clock by more, this process or machine may have stood still."""
 
 
+MAX_ROUND_TRIP_US = 10 * 1_000_000
+"""An answer that took longer is not believed: it may be off by half of that. A process that was stopped for hours between asking
+and reading the answer would be hours ahead or behind."""
+
+
 class Clock(Protocol):
     """What the protocol asks of a clock."""
 
@@ -27,7 +32,10 @@ class Clock(Protocol):
         ...
 
     def measured(self, server_us: int, began: int) -> None:
-        """Take in what a server's clock showed, to a request that began at `elapsed` time `began`."""
+        """Take in what a server's clock showed, to a request that began at `elapsed` time `began`.
+
+        An answer that took too long leaves the clock due.
+        """
         ...
 
     def elapsed(self) -> int:
@@ -82,6 +90,9 @@ class ServerClock:
         ended = self.elapsed()
         if self._state is not None and self._state[1] > began:
             return  # another thread measured meanwhile
+        if ended - began > MAX_ROUND_TRIP_US:
+            self.suspect()
+            return
         self._state = (server_us - (began + ended) // 2, ended, self._wall() - ended)
 
     def suspect(self) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from atleastonce.exceptions import StoreUnavailable
 
 from .client import Client
+from .measure import measure, measure_if_due
 from .places import SHARD_SLOT, Place, slot_at
-from .steps import Measure, Read, Register, Row, Steps, Wait, Write
+from .steps import Read, Register, Row, Steps, Wait, Write
 
 FIRST_AHEAD_US = 1_000
 AHEAD_FACTOR = 8
@@ -23,8 +24,7 @@ MAX_WAIT_US = 256_000
 
 def prepare(client: Client) -> Steps[None]:
     """Before versions are given: the clock must be right."""
-    if client.clock.is_due():
-        yield Measure()
+    yield from measure_if_due(client)
 
 
 def save(client: Client, place: Place, rows: Sequence[Row]) -> Steps[None]:
@@ -39,15 +39,14 @@ def save(client: Client, place: Place, rows: Sequence[Row]) -> Steps[None]:
     # A sweep may have found the place empty just before the row came, and have unregistered it since. That is possible
     # only when its slot is over by now; so the clock is asked now, after the row is there, and not before.
     if place.slot != SHARD_SLOT:
-        if client.clock.is_due():
-            yield Measure()
+        yield from measure_if_due(client)
         if slot_at(client.clock.now()) != place.slot:
             yield from register(client, place)
 
 
 def register(client: Client, place: Place) -> Steps[None]:
     """Have `all` look there."""
-    yield Measure()
+    yield from measure(client)
     yield Register(place, client.clock.now())
     client.registered.add(place)
 

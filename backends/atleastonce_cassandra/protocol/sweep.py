@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .client import Client
+from .measure import measure_if_due
 from .places import Place, closed_for_us
-from .steps import Measure, ReadEmpty, Steps, Unregister
+from .steps import ReadEmpty, Steps, Unregister
 
 GRACE_US = 3_600 * 1_000_000
 """A place is swept when its slot is over for an hour: far longer than a save takes and than clocks are apart."""
@@ -29,8 +30,7 @@ def sweep(client: Client, place: Place, first_read_began: int) -> Steps[bool]:
     The registry is deleted as of the grace before the first read began. A registration that a save makes later than that,
     for a row that the reading did not see, is newer and stays.
     """
-    if client.clock.is_due():
-        yield Measure()
+    yield from measure_if_due(client)
     now = client.clock.now()
     if not is_sweepable(place, min(now, first_read_began)):
         return False

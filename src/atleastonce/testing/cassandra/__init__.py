@@ -5,10 +5,12 @@ Needs pytest and ``atleastonce[cassandra]``; testcontainers where the server is 
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 try:
     from .server import CassandraServer
-except ModuleNotFoundError as error:
-    if error.name != "cassandra":
+except ModuleNotFoundError:
+    if find_spec("cassandra") is not None:  # something else is missing
         raise
     raise ImportError("atleastonce.testing.cassandra needs the driver: pip install 'atleastonce[cassandra]'") from None
 

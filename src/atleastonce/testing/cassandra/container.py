@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gc
+import socket
 import subprocess
 import sys
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 from .release import Release
 from .server import CassandraServer
 from .unavailable import Unavailable
+
+LOOPBACK = "127.0.0.1"
+CONNECT_TIMEOUT_S = 10
 
 # Reads until the end of its standard input, which comes when the tests' process ends, however it ends.
 REMOVE_WHEN_KILLED = """
@@ -46,7 +50,7 @@ def container_server(release: Release) -> Iterator[CassandraServer]:
             raise Unavailable(f"no container of {release.image} ({str(error)[:300]})") from None
         ((host, port),) = container.get_contact_points()
         yield CassandraServer(
-            hosts=("127.0.0.1" if host == "localhost" else host,),  # not the ::1 that it may mean too
+            hosts=(reachable(host, port),),
             port=port,
             local_dc=container.get_local_datacenter(),
             origin=f"a container of {release.image}",
@@ -56,6 +60,7 @@ def container_server(release: Release) -> Iterator[CassandraServer]:
 def require_docker() -> None:
     """Raise `Unavailable` unless Docker answers."""
     import docker  # noqa: PLC0415  # only this way needs it
+    from docker.errors import DockerException  # noqa: PLC0415  # likewise
 
     reason = None
     with warnings.catch_warnings():
@@ -64,7 +69,7 @@ def require_docker() -> None:
         try:
             with closing(docker.from_env()) as client:
                 client.ping()
-        except docker.errors.DockerException as error:
+        except DockerException as error:
             reason = str(error)[:300]
         gc.collect()
     if reason is not None:
@@ -85,6 +90,18 @@ def removed_when_killed(name: str) -> Iterator[None]:
         yield
     finally:
         watcher.communicate(b"over")
+
+
+def reachable(host: str, port: int) -> str:
+    """The host, or this machine, whichever takes connections at the port.
+
+    Inside a container testcontainers takes Docker for the outer one, and names the gateway to it; it may run in here.
+    """
+    names = (LOOPBACK,) if host == "localhost" else (host, LOOPBACK)  # localhost may mean ::1 too
+    for name in names:
+        with suppress(OSError), socket.create_connection((name, port), CONNECT_TIMEOUT_S):
+            return name
+    return host
 
 
 @contextmanager

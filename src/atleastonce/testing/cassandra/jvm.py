@@ -24,7 +24,6 @@ LOOPBACK = "127.0.0.1"
 TRIES = 3  # of ports: what was free may be taken when the node gets there, ten seconds later
 LOGIN_TIMEOUT_S = 60  # the first user appears some seconds after the server is up
 
-DROPS_LEAVE_NOTHING = "auto_snapshot: false\n"
 PASSWORDS = "authenticator: PasswordAuthenticator\nauthorizer: CassandraAuthorizer\n"
 
 
@@ -51,7 +50,7 @@ def jvm_server(release: Release | None = None, *, yaml: str = "", passwords: boo
     Raises `Unavailable` where there is no Java or no Maven for it, `NodeFailed` when it does not come up.
     """
     lib = find_jars(release or chosen_release())
-    yaml = DROPS_LEAVE_NOTHING + (PASSWORDS if passwords else "") + yaml
+    yaml = (PASSWORDS if passwords else "") + yaml
     with ExitStack() as stack:
         port = _start(stack, lib, yaml)
         server = CassandraServer(hosts=(LOOPBACK,), port=port, local_dc="datacenter1", origin="a JVM of our own")

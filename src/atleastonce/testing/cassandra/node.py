@@ -83,8 +83,8 @@ class Node:
     """One node, stopped until `start`. Not thread-safe."""
 
     def __init__(self, settings: NodeSettings) -> None:
-        self.settings = settings
-        self.log = settings.folder / "log"
+        self.settings: NodeSettings = settings
+        self.log: Path = settings.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

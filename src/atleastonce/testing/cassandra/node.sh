@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs one Cassandra node (5.0 or 4.1, on Java 11 or 17) in the foreground: for tests only, never for data that matters.
-# The one launcher of the JVM fixture, the three-node cluster and the locally built image, so it uses only sh, cat and mkdir.
+# The one launcher of the JVM fixture, the three-node cluster and the locally built image, so it uses only sh, cat and
+# mkdir (the watcher, which the image has not, also sleep and rm).
 # Everything comes from the environment; without any, it runs as the image does (docker sets $HOSTNAME, which resolves
 # to the container's own address):
 lib=${CASSANDRA_LIB:-/cassandra/lib}         # the jars
@@ -8,7 +9,8 @@ dir=${CASSANDRA_DIR:-/var/lib/cassandra}     # configuration and data
 address=${CASSANDRA_ADDRESS:-$HOSTNAME}      # for the other nodes; CASSANDRA_RPC_ADDRESS and ..._BROADCAST_RPC_ADDRESS: for clients
 # CASSANDRA_CLUSTER_NAME _SEEDS _DC _TOKEN _NATIVE_PORT _STORAGE_PORT _RING_DELAY_MS: as their names say
 # CASSANDRA_YAML: more lines of cassandra.yaml (a key that stands above too must not be repeated)
-# CASSANDRA_WATCH_STDIN: when set, standard input is a pipe, and the node is killed when it ends without a line in it
+# CASSANDRA_WATCH_STDIN: when set, standard input is a pipe; when that ends without a line in it, the node is killed and
+# $CASSANDRA_DIR removed
 # JAVA_HOME, JVM_OPTS, MAX_HEAP_SIZE
 
 mkdir -p "$dir/conf" && cd "$dir" || exit 1
@@ -32,6 +34,7 @@ commitlog_directory: "$dir/commitlog"
 hints_directory: "$dir/hints"
 saved_caches_directory: "$dir/saved_caches"
 cdc_raw_directory: "$dir/cdc_raw"
+auto_snapshot: false
 ${CASSANDRA_YAML:-}
 YAML
 printf 'dc=%s\nrack=rack1\n' "${CASSANDRA_DC:-datacenter1}" >conf/cassandra-rackdc.properties
@@ -62,7 +65,12 @@ for jar in "$lib"/jamm-*.jar; do set -- "$@" "-javaagent:$jar"; done
 # The watcher: $$ is this shell, which java replaces. It is the only one to hold the pipe's reading end.
 if [ -n "$CASSANDRA_WATCH_STDIN" ]; then
     exec 3<&0
-    (read -r _ || kill -KILL $$) <&3 3<&- &
+    (
+        read -r _ && exit
+        kill -KILL $$
+        for _ in 1 2 3 4 5; do kill -0 $$ 2>/dev/null && sleep 0.2; done
+        rm -rf "$dir"
+    ) <&3 3<&- &
     exec 3<&-
 fi
 # Without a port for JMX there is none. Serial GC: the least memory and threads. No ring delay: there are no neighbours.

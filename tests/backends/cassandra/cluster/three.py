@@ -63,7 +63,7 @@ class ThreeNodes:
                         token=TOKENS[n],
                         ring_delay_ms=RING_DELAY_MS,
                         heap=heap,
-                        yaml=f"auto_snapshot: false\n{yaml}",
+                        yaml=yaml,
                     )
                 )
                 for n, address in enumerate(addresses)
