@@ -6,6 +6,7 @@ import os
 import random
 import weakref
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from atleastonce.clock import Clock, system_clock
@@ -57,7 +58,7 @@ class CassandraStore:
         given = clock is not system_clock
         time = GivenClock(clock) if given else ServerClock(machine.elapsed, system_clock)
         self._client = Client(time, random.SystemRandom().randrange)
-        self._links = Links(self._open)
+        self._links = Links(partial(_open, options, session, self._client))
         self._reader = Reader(self._links, self._client, options.timeout)
         self._writer = Writer(self._links, self._client, options.timeout)
         weakref.finalize(self, self._links.close)
@@ -141,24 +142,27 @@ class CassandraStore:
         """See `DataInterface.close`. What other threads have under way ends first."""
         self._links.close()
 
-    def _open(self) -> Link:
-        owned = self._session is None
-        session = open_session(self._options) if owned else self._session
-        try:
-            link = Link(session, self._options, owned=owned)
-            check_clocks(link)
-        except BaseException:
-            if owned:
-                session.cluster.shutdown()
-            raise
-        self._client.registered.forget()  # what was registered may be gone: tables are made anew, too
-        return link
-
     def forget(self) -> None:
         """Start afresh in a child."""
         self._links.forget()
         self._client.forget()
         self._writer.forget()
+
+
+def _open(options: Options, session: Any, client: Client) -> Link:
+    """A link on the caller's session, or on one of our own. (No method: whatever can open must not keep its store alive.)"""
+    owned = session is None
+    if owned:
+        session = open_session(options)
+    try:
+        link = Link(session, options, owned=owned)
+        check_clocks(link)
+    except BaseException:
+        if owned:
+            session.cluster.shutdown()
+        raise
+    client.registered.forget()  # what was registered may be gone: tables are made anew, too
+    return link
 
 
 def _in_child() -> None:
