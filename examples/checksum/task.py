@@ -80,7 +80,7 @@ def set_up_worker(results: Path, begun: Path) -> None:
 
 def wait_for_workers(begun: Path, number: int) -> None:
     """Busy until so many workers are set up."""
-    while len(os.listdir(begun)) < number:
+    while len(list(begun.iterdir())) < number:
         time.sleep(0.01)
 
 
