@@ -19,6 +19,8 @@ SCRIPT = ROOT / "examples" / "checksum_files.py"
 SMALL_FILES = 300
 DEADLINE_S = 120
 
+pytestmark = pytest.mark.slow  # nearly all start a Python that starts others
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Path:
