@@ -48,6 +48,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_unmeasured(session: nox.Session) -> None:
+    """The suite, without coverage: quicker. Arguments go to pytest."""
+    install_group(session, "tests", "-e", ".")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
 def tests_lowest(session: nox.Session) -> None:
     """The suite, with the oldest dependencies that pyproject.toml allows."""
     project = PYPROJECT["project"]
