@@ -143,7 +143,7 @@ class TestChangedByHand:
     def test_a_newer_schema_is_refused(self, store, settings):
         settings("schema_version = 2")
         for use in (lambda: store.store([record()]), store.setup, lambda: store.setup(dry_run=True)):
-            with pytest.raises(ConfigurationError, match="version 2 of the tables, this release .* knows 1: upgrade"):
+            with pytest.raises(ConfigurationError, match=r"version 2 of the tables, this release .* knows 1: upgrade"):
                 use()
 
     @pytest.mark.parametrize(
@@ -217,8 +217,9 @@ class TestSomebodyElsesTable:
         "columns",
         [
             "task_list text, id text, data text, type text, PRIMARY KEY ((task_list), id, type)",  # task_rb's
-            "task_list text, slot int, origin bigint, id text, task frozen<tuple<blob, blob, blob>>, "
-            "failure frozen<tuple<int, blob>>, PRIMARY KEY ((task_list, slot), origin, id)",
+            # ours, but for the key
+            """task_list text, slot int, origin bigint, id text, task frozen<tuple<blob, blob, blob>>,
+            failure frozen<tuple<int, blob>>, PRIMARY KEY ((task_list, slot), origin, id)""",
         ],
     )
     def test_it_is_refused_and_left_as_it_is(self, cassandra_server, cassandra_keyspace, session, columns):
