@@ -128,3 +128,10 @@ def bench(session: nox.Session) -> None:
     """Compare with raw SQLite and with other libraries. Arguments go to `python -m benchmarks`."""
     install_group(session, "bench", "-e", ".")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def bench_cassandra(session: nox.Session) -> None:
+    """Compare with the raw driver, on a server found as the tests do. Arguments go to `python -m benchmarks cassandra`."""
+    install_group(session, "tests", "-e", ".[cassandra]", "lz4", "matplotlib>=3.9")
+    session.run("python", "-m", "benchmarks", "cassandra", *session.posargs)
