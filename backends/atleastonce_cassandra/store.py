@@ -132,7 +132,8 @@ class CassandraStore:
         """Put every partition that has tasks into the registry again; how many there are.
 
         Needed when registry rows may be gone while tasks are not: after a restore from a backup, a truncate of the registry, or
-        the loss of more replicas than the consistency level allows. May run while the store is in use.
+        the loss of more replicas than the consistency level allows. May run while the store is in use; processes that ran
+        already when the rows were lost remember what they registered, so start those afresh first.
         """
         with self._links.use() as link:
             Player(link, self._client, Deadline(self._options.timeout)).play(prepare(self._client))
