@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.query import SimpleStatement, tuple_factory
 
-from atleastonce.exceptions import ConfigurationError
+from atleastonce.exceptions import ConfigurationError, StoreError
 
 from . import settings
-from .errors import translate
+from .errors import describe, translate
 from .options import Options
 from .tables import Tables
 
@@ -189,6 +189,12 @@ class Schema:
             return self._session.execute(
                 statement, values, timeout=SETUP_SECONDS, host=self._host, execution_profile=profile
             )
+        except Unauthorized as error:
+            raise StoreError(
+                f"this user may not set up {self._tables}; run store.setup() as a role that has CREATE, SELECT and MODIFY "
+                f"on the keyspace (CREATE ON ALL KEYSPACES where that is to be made, too): {describe(error)}",
+                outcome="unknown",  # what came before it may be there
+            ) from error
         except Exception as error:
             raise translate(error, str(self._tables), writing=True) from error
 
