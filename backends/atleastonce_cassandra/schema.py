@@ -76,10 +76,7 @@ class Schema:
         row = self._settings_row()
         if row is not None:  # before the tables are looked at: a newer release's need not look like ours
             settings.check(row, self._options, str(self._tables))
-        keyspaces = self._select(
-            "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (self._options.keyspace,)
-        )
-        if not keyspaces:
+        if not self._has_keyspace():
             statements.append(self._create_keyspace())
         statements += self._create_tables()
         if not dry_run:
@@ -97,6 +94,10 @@ class Schema:
             self._check_tables()
             settings.check(self._settings_row(), self._options, str(self._tables))
         return statements
+
+    def _has_keyspace(self) -> bool:
+        there = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
+        return bool(self._select(there, (self._options.keyspace,)))
 
     def _create_keyspace(self) -> str:
         replication = self._options.replication

@@ -32,34 +32,33 @@ def granted(after, keyspace):
     return [statement.strip() for statement in text.split(";") if statement.strip()]
 
 
+@pytest.fixture(scope="class")
+def roles(strict_server, strict_keyspace):
+    """URLs: of the role for the schema, of that for the data, of one that may only read."""
+    with strict_server.session() as session:
+        session.execute(
+            f"CREATE KEYSPACE {strict_keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}}"
+        )
+        for statement in granted("### The role for the schema", strict_keyspace):
+            session.execute(statement)
+        session.execute("CREATE ROLE IF NOT EXISTS photos_data WITH PASSWORD = 'change me too' AND LOGIN = true")
+        session.execute("CREATE ROLE IF NOT EXISTS photos_reader WITH PASSWORD = 'only look' AND LOGIN = true")
+        session.execute(f"GRANT SELECT ON KEYSPACE {strict_keyspace} TO photos_reader")
+
+    def url(username, password):
+        return attrs.evolve(strict_server, username=username, password=password).url(strict_keyspace, timeout=TIMEOUT_S)
+
+    return {
+        "schema": url("photos_schema", "change me"),
+        "data": url("photos_data", "change me too"),
+        "reader": url("photos_reader", "only look"),
+        "wrong": url("photos_data", "wrong/secret"),
+        "nobody": url("nobody", "wrong/secret"),
+    }
+
+
 class TestGrants:
     """In their order."""
-
-    @pytest.fixture(scope="class")
-    def roles(self, strict_server, strict_keyspace):
-        """URLs: of the role for the schema, of that for the data, of one that may only read."""
-        with strict_server.session() as session:
-            session.execute(
-                f"CREATE KEYSPACE {strict_keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}}"
-            )
-            for statement in granted("### The role for the schema", strict_keyspace):
-                session.execute(statement)
-            session.execute("CREATE ROLE IF NOT EXISTS photos_data WITH PASSWORD = 'change me too' AND LOGIN = true")
-            session.execute("CREATE ROLE IF NOT EXISTS photos_reader WITH PASSWORD = 'only look' AND LOGIN = true")
-            session.execute(f"GRANT SELECT ON KEYSPACE {strict_keyspace} TO photos_reader")
-
-        def url(username, password):
-            return attrs.evolve(strict_server, username=username, password=password).url(
-                strict_keyspace, timeout=TIMEOUT_S
-            )
-
-        return {
-            "schema": url("photos_schema", "change me"),
-            "data": url("photos_data", "change me too"),
-            "reader": url("photos_reader", "only look"),
-            "wrong": url("photos_data", "wrong/secret"),
-            "nobody": url("nobody", "wrong/secret"),
-        }
 
     def test_the_role_for_the_data_cannot_set_up(self, roles):
         store = opened(roles["data"])

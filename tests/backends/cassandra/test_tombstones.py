@@ -19,15 +19,16 @@ from .helpers import TIMEOUT_S, ids, opened, record, where
 pytestmark = pytest.mark.slow  # a server starts
 
 
-class TestDeletedRows:
-    @pytest.fixture(scope="class")
-    def url(self, strict_server, strict_keyspace):
-        url = strict_server.url(strict_keyspace, replication_factor=1, timeout=TIMEOUT_S)
-        store = opened(url)
-        store.setup()
-        store.close()
-        return url
+@pytest.fixture(scope="class")
+def url(strict_server, strict_keyspace):
+    url = strict_server.url(strict_keyspace, replication_factor=1, timeout=TIMEOUT_S)
+    store = opened(url)
+    store.setup()
+    store.close()
+    return url
 
+
+class TestDeletedRows:
     @pytest.fixture
     def clock(self):
         return TestClock()
