@@ -84,7 +84,7 @@ def first_rewrite_believed(client, place, rows):
 
 def verified_by(same: Callable[[Stored, Any], Stored]) -> Change:
     """Verify sees something else than what is there: `same` of what it read and of the row."""
-    original = save._verify
+    original = save.verify
 
     def verify(client, place, rows):
         of = {row.id: row for row in rows}
@@ -94,7 +94,7 @@ def verified_by(same: Callable[[Stored, Any], Stored]) -> Change:
 
         return altered(original(client, place, rows), answer_of=answer_of)
 
-    return lambda patch: patch.setattr(save, "_verify", verify)
+    return lambda patch: patch.setattr(save, "verify", verify)
 
 
 class Same:
@@ -112,7 +112,7 @@ def judged_before_the_ack(client, place, rows):
         yield from measure.measure_if_due(client)
         late = places.slot_at(client.clock.now()) != place.slot
     yield Write(place, rows)
-    yield from save._verify(client, place, [row for row in rows if row.verify])
+    yield from save.verify(client, place, [row for row in rows if row.verify])
     if late:
         yield from save.register(client, place)
 
@@ -209,10 +209,10 @@ def replaced(module: Any, name: str, value: Any) -> Change:
 
 MUTANTS = {
     # verified saves
-    "saves are not verified": Mutant(scenario_name="user ids", change=replaced(save, "_verify", not_verified)),
+    "saves are not verified": Mutant(scenario_name="user ids", change=replaced(save, "verify", not_verified)),
     "saves are not verified: re-saves of drawn ids": Mutant(
         scenario_name="re-saves",
-        change=replaced(save, "_verify", not_verified),
+        change=replaced(save, "verify", not_verified),
     ),
     "verified by mere existence": Mutant(
         scenario_name="user ids", change=verified_by(lambda stored, row: Stored(row.version, row.cell))
@@ -228,7 +228,7 @@ MUTANTS = {
         setting={"draw_limit": 2},
     ),
     "what was written again is believed": Mutant(
-        scenario_name="user ids", change=replaced(save, "_verify", first_rewrite_believed)
+        scenario_name="user ids", change=replaced(save, "verify", first_rewrite_believed)
     ),
     "not further ahead when invisible": Mutant(
         scenario_name="user ids", change=replaced(save, "FIRST_AHEAD_US", 0), shows=("STUCK",), setting={"passing": 0}
