@@ -26,7 +26,7 @@ from .rows import record_of
 from .statements import Encoded, int_bytes, place_values
 from .tables import LIST_BUCKETS
 from .text import decode, encode
-from .waiting import Deadline, result, send
+from .waiting import Deadline, Sent
 
 PAGES_BYTES = 4 * 1024 * 1024
 """What the pages of one `all` that are under way may hold together."""
@@ -50,7 +50,7 @@ class _Page(NamedTuple):
     began: int  # when the reading of the place began, by the client's clock
     link: Link
     state: bytes | None  # where the page begins
-    future: Any
+    sent: Sent
 
 
 class Reader:
@@ -96,10 +96,10 @@ class Reader:
         """The lists' names."""
         with self._links.use() as link:
             lists = link.statements.lists
-            futures = [
+            firsts = [
                 self._send(link, lists, (int_bytes(bucket),), rows=REGISTRY_PAGE) for bucket in range(LIST_BUCKETS)
             ]
-        for bucket, first in enumerate(futures):
+        for bucket, first in enumerate(firsts):
             answer = self._result(link, first)
             yield from (decode(name) for (name,) in answer.current_rows)
             while answer.paging_state is not None:
@@ -123,7 +123,7 @@ class Reader:
             page = waiting.popleft()
             with self._links.use() as link:
                 try:
-                    answer = result(page.future, self._timeout)
+                    answer = page.sent.result(self._timeout)
                 except Exception as error:
                     if page.link is link:
                         raise translate(error, link.where, writing=False) from error
@@ -155,8 +155,8 @@ class Reader:
     def _page(self, link: Link, place: Place, began: int, state: bytes | None) -> _Page:
         rows = int(PAGES_BYTES / IN_FLIGHT / self._row_bytes)
         rows = max(MIN_PAGE_ROWS, min(MAX_PAGE_ROWS, rows))
-        future = self._send(link, link.statements.page, place_values(place), rows=rows, state=state)
-        return _Page(place, began, link, state, future)
+        sent = self._send(link, link.statements.page, place_values(place), rows=rows, state=state)
+        return _Page(place, began, link, state, sent)
 
     def _learn(self, rows: list[Any]) -> None:
         """Remember how large rows are: at once when they are larger than thought, slowly when they are smaller."""
@@ -180,9 +180,9 @@ class Reader:
             more, state = low < high, None
             while more:
                 with self._links.use() as link:
-                    future = self._send(link, link.statements.segments, values, rows=REGISTRY_PAGE, state=state)
+                    sent = self._send(link, link.statements.segments, values, rows=REGISTRY_PAGE, state=state)
                     try:
-                        answer = result(future, self._timeout)
+                        answer = sent.result(self._timeout)
                     except ReadFailure as error:
                         low = max(low, last[0])
                         if high - low <= 1:
@@ -232,18 +232,15 @@ class Reader:
         *,
         rows: int | None = None,
         state: bytes | None = None,
-    ) -> Any:
+    ) -> Sent:
         bound = Encoded(statement, values)
         if rows is not None:
             bound.fetch_size = rows
-        try:
-            return send(link.session, bound, link.reading_profile, paging_state=state)
-        except Exception as error:
-            raise translate(error, link.where, writing=False) from error
+        return link.send(bound, reading=True, state=state)
 
-    def _result(self, link: Link, future: Any) -> Any:
+    def _result(self, link: Link, sent: Sent) -> Any:
         try:
-            return result(future, self._timeout)
+            return sent.result(self._timeout)
         except Exception as error:
             raise translate(error, link.where, writing=False) from error
 
