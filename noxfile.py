@@ -48,6 +48,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_unmeasured(session: nox.Session) -> None:
+    """The suite, without coverage: quicker. Arguments go to pytest."""
+    install_group(session, "tests", "-e", ".")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
 def tests_lowest(session: nox.Session) -> None:
     """The suite, with the oldest dependencies that pyproject.toml allows."""
     project = PYPROJECT["project"]
@@ -121,3 +128,10 @@ def bench(session: nox.Session) -> None:
     """Compare with raw SQLite and with other libraries. Arguments go to `python -m benchmarks`."""
     install_group(session, "bench", "-e", ".")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def bench_cassandra(session: nox.Session) -> None:
+    """Compare with the raw driver, on a server found as the tests do. Arguments go to `python -m benchmarks cassandra`."""
+    install_group(session, "tests", "-e", ".[cassandra]", "lz4", "matplotlib>=3.9")
+    session.run("python", "-m", "benchmarks", "cassandra", *session.posargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import zipfile
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -85,7 +86,7 @@ class Link:
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(
-            f"SELECT {settings.COLUMNS} FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
+            f"SELECT {settings.SELECTED} FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
         )
         row: tuple[Any, ...] | None = self.session.execute(
             select, execution_profile=self.profile, timeout=CONNECT_SECONDS
@@ -158,7 +159,10 @@ def _cluster(options: Options, protocol: int) -> Cluster:
     if options.username is not None:
         arguments["auth_provider"] = PlainTextAuthProvider(options.username, options.password)
     if options.secure_connect_bundle is not None:
-        return Cluster(cloud={"secure_connect_bundle": options.secure_connect_bundle}, **arguments)
+        try:
+            return Cluster(cloud={"secure_connect_bundle": options.secure_connect_bundle}, **arguments)
+        except (KeyError, ValueError, zipfile.BadZipFile) as error:  # what the driver raises for a file that is none
+            raise ConfigurationError(f"cassandra: the secure_connect_bundle cannot be used: {error}") from error
     if options.tls:
         arguments["ssl_context"] = _tls(options)
     return Cluster(contact_points=list(options.hosts), port=options.hosts[0][1], **arguments)

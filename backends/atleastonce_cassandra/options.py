@@ -29,6 +29,7 @@ PASSWORD_VARIABLE = "ATLEASTONCE_CASSANDRA_PASSWORD"  # noqa: S105 (the name of 
 
 CONSISTENCIES = ("ONE", "LOCAL_ONE", "TWO", "THREE", "LOCAL_QUORUM", "QUORUM", "EACH_QUORUM", "ALL")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
+_DC = re.compile(r"[^'\"\x00-\x1f]+")  # it is quoted in a statement
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,37}")  # with what is put after it, at most the 48 that the server takes
 
 
@@ -127,11 +128,18 @@ def options_of(url: StoreURL) -> Options:
         )
     return Options(
         keyspace=url.path,
-        hosts=tuple((host, port or PORT) for host, port in url.hosts),
+        hosts=_hosts(url),
         username=url.username if url.username is not None else os.environ.get(USERNAME_VARIABLE),
         password=url.password if url.password is not None else os.environ.get(PASSWORD_VARIABLE),
         **given,
     )
+
+
+def _hosts(url: StoreURL) -> tuple[tuple[str, int], ...]:
+    """The hosts; one port among them is meant for all: the servers of a cluster agree on it."""
+    ports = {port for _, port in url.hosts if port is not None}
+    usual = ports.pop() if len(ports) == 1 else PORT
+    return tuple((host, port or usual) for host, port in url.hosts)
 
 
 def _text(text: str) -> str:
@@ -168,13 +176,16 @@ def _positive(text: str) -> int:
 
 def _replication(text: str) -> dict[str, int]:
     parts = [part.partition(":") for part in text.split(",")]
-    if not all(dc and colon for dc, colon, _ in parts) or len({dc for dc, _, _ in parts}) < len(parts):
+    if not all(_DC.fullmatch(dc) and colon for dc, colon, _ in parts) or len({dc for dc, _, _ in parts}) < len(parts):
         raise ValueError("must look like dc1:3,dc2:3")
     return {dc: _positive(count) for dc, _, count in parts}
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
     if not 0 < number < math.inf:
         raise ValueError("must be a positive number of seconds")
     return number

@@ -12,6 +12,7 @@ from cassandra import ReadFailure
 
 from atleastonce.exceptions import AtLeastOnceError
 from atleastonce.record import TaskRecord
+from atleastonce.versions import VERSION_LIMIT
 
 from .errors import translate
 from .link import Link
@@ -144,7 +145,7 @@ class Reader:
             for id, task, failure, version in rows:
                 if task is None:
                     orphans.append((page.place, id))
-                elif saved_before is None or version < saved_before:
+                elif saved_before is None or version < saved_before or version >= VERSION_LIMIT:
                     yield record_of(task_list, id, task, failure, version)
         if empty or orphans:
             self._tidy(empty, orphans)

@@ -55,8 +55,10 @@ class Cluster:
             self._land(replica, mutation)
             if self.chance.percent(20):
                 yield
+        lags = self.chance.percent(50)  # the way to the other data centres
         for replica in rest:
-            if replica != self.down and self.chance.percent(60):
+            far = replica // REPLICAS != dc
+            if replica != self.down and not (far and lags) and self.chance.percent(50):
                 self._land(replica, mutation)
             else:
                 self.hint(replica, mutation)
@@ -65,7 +67,10 @@ class Cluster:
         """A write that nobody waits for any more: it lands here and there, or nowhere, now or later."""
         for replica in self.everyone:
             if self.chance.percent(50):
-                self.hint(replica, mutation)
+                if replica != self.down and self.chance.percent(40):
+                    self._land(replica, mutation)
+                else:
+                    self.hint(replica, mutation)
 
     def hint(self, replica: int, mutation: Mutation) -> None:
         """It lands on that replica within the hint window."""
