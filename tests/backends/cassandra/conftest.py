@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from .cluster.fixtures import cluster, three_nodes  # noqa: F401 (fixtures of this folder and those below)
 from .helpers import TIMEOUT_S, opened
 
 
