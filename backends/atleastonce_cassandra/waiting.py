@@ -111,7 +111,7 @@ class Sent:
                 self.value = arrived.result()
                 self.error = None
             except Exception as raised:  # noqa: BLE001 (kept for `result`)
-                error = raised
+                error = raised.with_traceback(None)  # which holds this frame, and this frame the error
         if error is not None:
             self.error = error
             self.doubtful = self._under_way > 0 or getattr(self._statement, "doubtful", False)
