@@ -15,7 +15,6 @@ from cassandra.metadata import NetworkTopologyStrategy
 from cassandra.policies import (
     ConstantReconnectionPolicy,
     DCAwareRoundRobinPolicy,
-    HostDistance,
     NoSpeculativeExecutionPolicy,
     TokenAwarePolicy,
 )
@@ -27,6 +26,7 @@ from . import settings
 from .errors import describe, translate
 from .options import Options
 from .retries import Idempotent
+from .servers import connected
 from .statements import Encoded, Statements
 from .tables import Tables
 from .waiting import PATIENCE_SHARE, Sent
@@ -101,12 +101,6 @@ class Link:
         """Send a statement, which may be applied twice; see `Sent` for how."""
         return Sent(self.session, statement, self.profile, self.reading_patience if reading else self.patience, **how)
 
-    def hosts(self) -> list[Any]:
-        """The servers that are up, in the local data centre."""
-        policy = self.profile.load_balancing_policy
-        everyone = self.session.cluster.metadata.all_hosts()
-        return [host for host in everyone if host.is_up and policy.distance(host) == HostDistance.LOCAL]
-
     def close(self) -> None:
         """Shut the session down, if it is our own."""
         if self._owned:
@@ -141,8 +135,20 @@ def open_session(options: Options) -> Any:
                 cluster.shutdown()
             if protocol != PROTOCOLS[-1] and _speaks_older(error):
                 continue
+            _check_data_centre(cluster, options)
             raise translate(error, where, writing=False) from error
     raise AssertionError  # the loop returns or raises
+
+
+def _check_data_centre(cluster: Cluster | None, options: Options) -> None:
+    """Servers that were reached, and of which none is where they are looked for."""
+    there = (
+        {host.datacenter for host in cluster.metadata.all_hosts() if host.datacenter} if cluster is not None else set()
+    )
+    if options.local_dc is not None and there and options.local_dc not in there:
+        raise ConfigurationError(
+            f"cassandra: there is no data centre local_dc={options.local_dc}; the servers are in {', '.join(sorted(there))}"
+        )
 
 
 def _speaks_older(error: Exception) -> bool:
@@ -227,7 +233,7 @@ def check_clocks(link: Link) -> None:
         host.address: link.session.execute_async(
             Encoded(link.statements.clock, ()), execution_profile=link.profile, timeout=CLOCK_SECONDS, host=host
         )
-        for host in link.hosts()
+        for host in connected(link.session)
     }
     shown: dict[str, int] = {}
     for address, future in asked.items():

@@ -14,6 +14,7 @@ from atleastonce.exceptions import ConfigurationError, StoreError
 from . import settings
 from .errors import describe, translate
 from .options import Options
+from .servers import connected
 from .tables import Tables
 
 GC_GRACE_SECONDS = 21_600
@@ -64,11 +65,7 @@ class Schema:
         self._session = session
         self._options = options
         self._tables = Tables(options.keyspace, options.table)
-        self._host = min(
-            (host for host in session.cluster.metadata.all_hosts() if host.is_up),
-            key=lambda host: str(host.host_id),
-            default=None,
-        )
+        self._host = min(connected(session), key=lambda host: str(host.host_id), default=None)
 
     def setup(self, *, dry_run: bool) -> list[str]:
         """Run what is missing, or only say what that is."""

@@ -111,7 +111,7 @@ class Sent:
                 self.value = arrived.result()
                 self.error = None
             except Exception as raised:  # noqa: BLE001 (kept for `result`)
-                error = raised
+                error = raised.with_traceback(None)  # which holds this frame, and this frame the error
         if error is not None:
             self.error = error
             self.doubtful = self._under_way > 0 or getattr(self._statement, "doubtful", False)
@@ -127,7 +127,7 @@ class Sent:
         self._end()
 
     def result(self, seconds: float) -> Any:
-        """What it gave. Raises what the driver raises, OperationTimedOut when it takes longer than that."""
+        """What it gave; asked for once. Raises what the driver raises, OperationTimedOut when it takes longer than that."""
         deadline = Deadline(seconds)
         while not self.over:
             try:
@@ -139,8 +139,12 @@ class Sent:
                     self.give_up()
             else:
                 self.take(arrived)
-        if self.error is not None:
-            raise self.error
+        error, self.error = self.error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback holds this frame
         return self.value
 
     def _end(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from atleastonce.testing.cassandra.jvm import jvm_server
 from atleastonce.testing.cassandra.unavailable import Unavailable, skip_or_fail
 
+from .cluster.fixtures import cluster, three_nodes  # noqa: F401 (fixtures of this folder and those below)
 from .helpers import TIMEOUT_S, opened
 
 MOST_DELETED = 400
