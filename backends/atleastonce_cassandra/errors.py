@@ -35,17 +35,18 @@ _NEVER_SENT = (
 _NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
 
 
-def translate(error: Exception, where: str, *, writing: bool) -> AtLeastOnceError:
+def translate(error: Exception, where: str, *, writing: bool, doubtful: bool = False) -> AtLeastOnceError:
     """Our error for one that the driver raised.
 
     Args:
         error: the driver's.
         where: names the keyspace and table, for the message.
         writing: whether the request would have changed anything.
+        doubtful: whether it may have been applied by an earlier attempt, whatever became of the last one.
     """
     if isinstance(error, AtLeastOnceError):
         return error
-    outcome: Any = "unknown" if writing and not _was_never_sent(error) else "not_applied"
+    outcome: Any = "unknown" if writing and (doubtful or not _was_never_sent(error)) else "not_applied"
     if isinstance(error, InvalidRequest):
         text = _first_line(error)
         if any(mark in text.lower() for mark in _NO_SCHEMA):

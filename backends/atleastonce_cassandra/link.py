@@ -14,7 +14,6 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.metadata import NetworkTopologyStrategy
 from cassandra.policies import (
     ConstantReconnectionPolicy,
-    ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
     HostDistance,
     NoSpeculativeExecutionPolicy,
@@ -30,15 +29,24 @@ from .options import Options
 from .retries import Idempotent
 from .statements import Encoded, Statements
 from .tables import Tables
+from .waiting import PATIENCE_SHARE, Sent
 
 RECONNECT_SECONDS = 1.0
 """A server that came back is used within this time; the driver's own default grows to ten minutes."""
 
-HEARTBEAT_SECONDS = 10.0
-"""An idle connection that is cut without a word is noticed within twice this time."""
+HEARTBEAT_SECONDS = 5.0
+"""A connection on which nothing comes any more is noticed within three times this time (the driver's own: 90 s), and its server not
+asked until it answers again."""
 
 CONNECT_SECONDS = 5.0
 """For one connection."""
+
+CLOCK_SECONDS = 2.0
+"""For each server's clock when they are compared, all at once."""
+
+DRIVER_THREADS = 8
+"""They retry requests, and connect to servers, where each may hang for `CONNECT_SECONDS`: with the driver's two, two servers that
+stand still would keep all retries waiting."""
 
 PROTOCOLS = (5, 4)
 """Of the driver to the servers: 5 for Cassandra 4 and later, 4 for those who only speak like Cassandra."""
@@ -67,8 +75,9 @@ class Link:
         self.tables = Tables(options.keyspace, options.table)
         self.where = str(self.tables)
         self.profile = _profile(session, options)
-        self.reading_profile = _speculative(session, self.profile, options)
         self.verify_at = _verification_level(session, options)
+        self.patience = PATIENCE_SHARE * options.timeout
+        self.reading_patience = self.patience if options.speculative is None else options.speculative
         try:
             self._prepare(options)
         except Exception as error:
@@ -87,6 +96,10 @@ class Link:
             select, execution_profile=self.profile, timeout=CONNECT_SECONDS
         ).one()
         return row
+
+    def send(self, statement: Any, *, reading: bool = False, **how: Any) -> Sent:
+        """Send a statement, which may be applied twice; see `Sent` for how."""
+        return Sent(self.session, statement, self.profile, self.reading_patience if reading else self.patience, **how)
 
     def hosts(self) -> list[Any]:
         """The servers that are up, in the local data centre."""
@@ -154,6 +167,9 @@ def _cluster(options: Options, protocol: int) -> Cluster:
         "connect_timeout": CONNECT_SECONDS,
         "control_connection_timeout": CONNECT_SECONDS,
         "idle_heartbeat_interval": HEARTBEAT_SECONDS,
+        "idle_heartbeat_timeout": HEARTBEAT_SECONDS,
+        "executor_threads": DRIVER_THREADS,
+        "prepare_on_all_hosts": False,  # a server that stands still would hold up each statement until the timeout
         "reconnection_policy": ConstantReconnectionPolicy(RECONNECT_SECONDS, None),
         # The driver leaves Nagle's algorithm on, which holds small requests back by 40 ms.
         "sockopts": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -191,15 +207,7 @@ def _profile(session: Any, options: Options) -> Any:
         serial_consistency_level=ConsistencyLevel.SERIAL,
         request_timeout=options.timeout,
         row_factory=tuple_factory,
-        speculative_execution_policy=NoSpeculativeExecutionPolicy(),
-    )
-
-
-def _speculative(session: Any, profile: Any, options: Options) -> Any:
-    if options.speculative is None:
-        return profile
-    return session.execution_profile_clone_update(
-        profile, speculative_execution_policy=ConstantSpeculativeExecutionPolicy(options.speculative, 1)
+        speculative_execution_policy=NoSpeculativeExecutionPolicy(),  # `Sent` does that, and takes each answer once
     )
 
 
@@ -217,7 +225,7 @@ def check_clocks(link: Link) -> None:
     """Refuse servers whose clocks are too far apart. Raises `ConfigurationError`."""
     asked = {
         host.address: link.session.execute_async(
-            Encoded(link.statements.clock, ()), execution_profile=link.profile, timeout=CONNECT_SECONDS, host=host
+            Encoded(link.statements.clock, ()), execution_profile=link.profile, timeout=CLOCK_SECONDS, host=host
         )
         for host in link.hosts()
     }

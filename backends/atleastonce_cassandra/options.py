@@ -50,7 +50,8 @@ class Options:
         tls: whether to encrypt; tls_ca, tls_cert, tls_key: PEM files.
         secure_connect_bundle: Astra's zip file.
         compression: whether to compress, when lz4 or snappy is installed.
-        speculative: after how many seconds a read is sent to another server too; None: never.
+        speculative: after how many seconds without an answer a read is sent to another server too; None: as writes, after a
+            tenth of the timeout.
         single_dc_user_ids: the promise that an id that the application chose is only used in one data centre.
         max_data_bytes: the longest data of a task.
         layout: of the tables: ``"segments"``, ours, or ``"task_rb"``, see `TaskRbTable`.

@@ -34,7 +34,7 @@ from .rows import record_of
 from .statements import Encoded, bigint_bytes
 from .task_rb_link import TaskRbLink, TaskRbSchema
 from .text import decode, encode
-from .waiting import Deadline, result, send
+from .waiting import Deadline, Sent
 from .writer import ROWS_PER_TIMEOUT
 
 Key = tuple[bytes, bytes, bytes]  # list, id, type
@@ -259,8 +259,7 @@ class _Call:
         bound = Encoded(statement, values)
         bound.fetch_size = size
         try:
-            future = send(self._link.session, bound, self._link.reading_profile, paging_state=state)
-            return result(future, self._deadline.left())
+            return self._link.send(bound, reading=True, state=state).result(self._deadline.left())
         except Exception as error:
             raise translate(error, self._link.where, writing=False) from error
 
@@ -268,15 +267,14 @@ class _Call:
         self, statement: Any, many: Sequence[Sequence[bytes]], level: int | None = None, *, writing: bool = False
     ) -> list[Any]:
         """The answers to the statement with each of the values, some of them under way at once."""
-        link, waiting, answers = self._link, deque[Any](), list[Any]()
-        profile = link.profile if writing else link.reading_profile
+        link, waiting, answers = self._link, deque[Sent](), list[Any]()
         try:
             for values in many:
                 if len(waiting) == IN_FLIGHT:
-                    answers.append(result(waiting.popleft(), self._deadline.left()))
-                waiting.append(send(link.session, Encoded(statement, values, level), profile))
+                    answers.append(waiting.popleft().result(self._deadline.left()))
+                waiting.append(link.send(Encoded(statement, values, level), reading=not writing))
             while waiting:
-                answers.append(result(waiting.popleft(), self._deadline.left()))
+                answers.append(waiting.popleft().result(self._deadline.left()))
         except Exception as error:
             ours = translate(error, link.where, writing=writing)
             if isinstance(ours, StoreError) and (self._wrote or (writing and (answers or waiting))):
