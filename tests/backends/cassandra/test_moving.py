@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -57,12 +57,12 @@ class TestMoving:
     def test_from_sqlite(self, script, store, tmp_path, task_list):
         old = SqliteStore(tmp_path / "tasks.db")
         old.store([record(str(n), task_list, meta={"k": "v"}, run_at=n) for n in range(30)])
-        old.store([record("\udced", task_list, type="\udced", data=b"\xff")])
+        old.store([record("garbled", task_list, type="\udced", data=b"\xff")])
         assert script.move(old, store, task_list) == (31, 0)
         assert ids(old, task_list) == []
         assert store.find(task_list, "3").run_at == 3
         assert store.find(task_list, "3").meta == {"k": "v"}
-        assert store.find(task_list, "\udced").data == b"\xff"
+        assert store.find(task_list, "garbled").data == b"\xff"
         old.close()
 
     def test_stopped_anywhere(self, script, ruby, store, session, task_list):
@@ -82,14 +82,10 @@ class TestMoving:
 
                 return run
 
-            class Old:
-                all, delete = ruby.all, staticmethod(step(ruby.delete))
-
-            class New:
-                find, store = store.find, staticmethod(step(store.store))
-
+            old = SimpleNamespace(all=ruby.all, delete=step(ruby.delete))
+            new = SimpleNamespace(find=store.find, store=step(store.store))
             with pytest.raises(Stopped) if steps < 6 else nullcontext():
-                script.move(Old, New, name)
+                script.move(old, new, name)
             script.move(ruby, store, name)
             assert ids(ruby, name) == []
             found = sorted((it.id[0], it.type) for it in store.all(name))
@@ -108,15 +104,11 @@ class TestMoving:
     def test_what_is_saved_in_the_old_meanwhile_stays_there(self, script, ruby, store, task_list):
         ruby.store([record("1", task_list)])
 
-        class Slow:
-            find = store.find
+        def slow(records):
+            store.store(records)
+            ruby.store([record("1", task_list, data=b"[2]")])
 
-            @staticmethod
-            def store(records):
-                store.store(records)
-                ruby.store([record("1", task_list, data=b"[2]")])
-
-        script.move(ruby, Slow, task_list)
+        script.move(ruby, SimpleNamespace(find=store.find, store=slow), task_list)
         assert ids(ruby, task_list) == ["1"]
         script.move(ruby, store, task_list)
         assert store.find(task_list, "1").data == b"[2]"
