@@ -31,7 +31,7 @@ from atleastonce import ConfigurationError, HandoverFailed, RunReport, StoreErro
 from checksum.compare import compare, walk
 from checksum.crash import Crash
 from checksum.progress import progress
-from checksum.task import TASK_LIST, ChecksumFile, CompleteFirst, Results, set_up_worker
+from checksum.task import TASK_LIST, ChecksumFile, CompleteFirst, Results, set_up_worker, wait_for_workers
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 NO_SOURCES = ("__pycache__", "site-packages", "dist-packages")  # left out of LIBRARY: too many, and they change
@@ -69,14 +69,13 @@ def run(options: argparse.Namespace, work: Path, store: TaskStore) -> int:
         begun.mkdir()  # here each worker notes the tasks that it begins
         spawn = multiprocessing.get_context("spawn")  # the same on every system, and safe beside other threads
         pool = ProcessPoolExecutor(options.workers, spawn, initializer=set_up_worker, initargs=(database, begun))
-        with ctrl_c_put_off():  # its first work starts all workers
-            pool.submit(os.getpid)
         try:
+            with ctrl_c_put_off():  # a worker is started for each work that finds none idle
+                for _ in range(options.workers):
+                    pool.submit(wait_for_workers, begun, options.workers)
             yield pool
-        finally:
-            pool.shutdown(
-                cancel_futures=True
-            )  # Ctrl-C in the middle of a submit leaves one that nobody else can cancel
+        finally:  # also of what Ctrl-C in the middle of a submit left, which nobody else can cancel
+            pool.shutdown(cancel_futures=True)
 
     def redrive_all(begun: Path, database: Path = database) -> RunReport:
         with progress("redrive", store.count(TASK_LIST)) as step, new_pool(begun, database) as pool:

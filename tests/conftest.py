@@ -1,4 +1,4 @@
-"""What all tests share: how Hypothesis searches, and forks while coverage measures.
+"""What all tests share: how Hypothesis searches, Ctrl-C, and forks while coverage measures.
 
 ``HYPOTHESIS_PROFILE=dev`` searches anew in each run; without it every run tries the same examples.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 
 import coverage
@@ -16,6 +17,10 @@ pytest_plugins = ["atleastonce.testing.cassandra.fixtures"]
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# A shell has what it runs in the background (`nox -s tests &`) ignore Ctrl-C, and so would the programs that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def renew_coverage_lock() -> None:

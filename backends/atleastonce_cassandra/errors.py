@@ -6,10 +6,10 @@ from typing import Any
 
 from cassandra import (
     AuthenticationFailed,
-    InvalidRequest,
     OperationTimedOut,
     ReadFailure,
     ReadTimeout,
+    RequestValidationException,
     Unauthorized,
     Unavailable,
     UnresolvableContactPoints,
@@ -20,10 +20,16 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionException
 from cassandra.pool import NoConnectionsAvailable
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage
+from cassandra.protocol import RequestValidationException as RefusedMessage
 
 from atleastonce.exceptions import AtLeastOnceError, ConfigurationError, SchemaMissing, StoreError, StoreUnavailable
 
+_REFUSED = (RequestValidationException, RefusedMessage)
+"""What a server raises before it does anything. The driver turns some of its messages into exceptions, and raises others."""
+
 _NEVER_SENT = (
+    *_REFUSED,
+    AuthenticationFailed,
     Unavailable,
     NoConnectionsAvailable,
     OverloadedErrorMessage,
@@ -35,32 +41,35 @@ _NEVER_SENT = (
 _NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
 
 
-def translate(error: Exception, where: str, *, writing: bool) -> AtLeastOnceError:
+def translate(error: Exception, where: str, *, writing: bool, doubtful: bool = False) -> AtLeastOnceError:
     """Our error for one that the driver raised.
 
     Args:
         error: the driver's.
         where: names the keyspace and table, for the message.
         writing: whether the request would have changed anything.
+        doubtful: whether it may have been applied by an earlier attempt, whatever became of the last one.
     """
     if isinstance(error, AtLeastOnceError):
         return error
-    outcome: Any = "unknown" if writing and not _was_never_sent(error) else "not_applied"
-    if isinstance(error, InvalidRequest):
-        text = _first_line(error)
-        if any(mark in text.lower() for mark in _NO_SCHEMA):
-            return schema_missing(where)
-        return StoreError(f"Cassandra refused a request on {where}: {text}", outcome="not_applied")
+    outcome: Any = "unknown" if writing and (doubtful or not _was_never_sent(error)) else "not_applied"
     if isinstance(error, Unauthorized):
         return StoreError(
             f"the user may not do this on {where}: {_first_line(error)}; grant SELECT and MODIFY on its tables",
-            outcome="not_applied",
+            outcome=outcome,
         )
+    if isinstance(error, _REFUSED):
+        text = _first_line(error)
+        if any(mark in text.lower() for mark in _NO_SCHEMA):
+            return schema_missing(where)
+        return StoreError(f"Cassandra refused a request on {where}: {text}", outcome=outcome)
+    if isinstance(error, AuthenticationFailed):
+        return _not_authenticated(where)
     if isinstance(error, NoHostAvailable):
         inner = list(error.errors.values()) if isinstance(error.errors, dict) else []
         for one in inner:
             if isinstance(one, AuthenticationFailed):
-                return ConfigurationError(f"Cassandra refused the user name or password for {where}")
+                return _not_authenticated(where)
         shown = {
             f"{host}: {describe(one)}" for host, one in (error.errors.items() if isinstance(error.errors, dict) else ())
         }
@@ -75,6 +84,10 @@ def translate(error: Exception, where: str, *, writing: bool) -> AtLeastOnceErro
     if isinstance(error, (ReadFailure, ReadTimeout, WriteFailure, WriteTimeout, Unavailable)):
         return StoreUnavailable(f"Cassandra could not serve a request on {where}: {describe(error)}", outcome=outcome)
     return StoreUnavailable(f"a request to Cassandra on {where} failed: {describe(error)}", outcome=outcome)
+
+
+def _not_authenticated(where: str) -> ConfigurationError:
+    return ConfigurationError(f"Cassandra refused the user name or password for {where}")
 
 
 def schema_missing(where: str) -> SchemaMissing:
@@ -102,7 +115,9 @@ def describe(error: object) -> str:
 def _was_never_sent(error: Exception) -> bool:
     if isinstance(error, NoHostAvailable):
         inner = error.errors.values() if isinstance(error.errors, dict) else ()
-        return all(isinstance(one, _NEVER_SENT) for one in inner)
+        return all(
+            isinstance(one, _NEVER_SENT) or type(one) is ConnectionException for one in inner
+        )  # of no connection
     return isinstance(error, _NEVER_SENT)
 
 

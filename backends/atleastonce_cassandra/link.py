@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import zipfile
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -13,9 +14,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.metadata import NetworkTopologyStrategy
 from cassandra.policies import (
     ConstantReconnectionPolicy,
-    ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
-    HostDistance,
     NoSpeculativeExecutionPolicy,
     TokenAwarePolicy,
 )
@@ -27,17 +26,27 @@ from . import settings
 from .errors import describe, translate
 from .options import Options
 from .retries import Idempotent
+from .servers import connected
 from .statements import Encoded, Statements
 from .tables import Tables
+from .waiting import PATIENCE_SHARE, Sent
 
 RECONNECT_SECONDS = 1.0
 """A server that came back is used within this time; the driver's own default grows to ten minutes."""
 
-HEARTBEAT_SECONDS = 10.0
-"""An idle connection that is cut without a word is noticed within twice this time."""
+HEARTBEAT_SECONDS = 5.0
+"""A connection on which nothing comes any more is noticed within three times this time (the driver's own: 90 s), and its server not
+asked until it answers again."""
 
 CONNECT_SECONDS = 5.0
 """For one connection."""
+
+CLOCK_SECONDS = 2.0
+"""For each server's clock when they are compared, all at once."""
+
+DRIVER_THREADS = 8
+"""They retry requests, and connect to servers, where each may hang for `CONNECT_SECONDS`: with the driver's two, two servers that
+stand still would keep all retries waiting."""
 
 PROTOCOLS = (5, 4)
 """Of the driver to the servers: 5 for Cassandra 4 and later, 4 for those who only speak like Cassandra."""
@@ -66,33 +75,51 @@ class Link:
         self.tables = Tables(options.keyspace, options.table)
         self.where = str(self.tables)
         self.profile = _profile(session, options)
-        self.reading_profile = _speculative(session, self.profile, options)
+        self.verify_at = _verification_level(session, options)
+        self.patience = PATIENCE_SHARE * options.timeout
+        self.reading_patience = self.patience if options.speculative is None else options.speculative
         try:
-            self.settings = settings.check(self._settings_row(), options, self.where)
-            self.statements = Statements(session, self.tables, options.consistency)
+            self._prepare(options)
         except Exception as error:
             raise translate(error, self.where, writing=False) from error
-        self.verify_at = _verification_level(session, options)
+
+    def _prepare(self, options: Options) -> None:
+        """What this layout of the tables needs."""
+        self.settings = settings.check(self._settings_row(), options, self.where)
+        self.statements = Statements(self.session, self.tables, options.consistency)
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(
-            f"SELECT {settings.COLUMNS} FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
+            f"SELECT {settings.SELECTED} FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
         )
         row: tuple[Any, ...] | None = self.session.execute(
             select, execution_profile=self.profile, timeout=CONNECT_SECONDS
         ).one()
         return row
 
-    def hosts(self) -> list[Any]:
-        """The servers that are up, in the local data centre."""
-        policy = self.profile.load_balancing_policy
-        everyone = self.session.cluster.metadata.all_hosts()
-        return [host for host in everyone if host.is_up and policy.distance(host) == HostDistance.LOCAL]
+    def send(self, statement: Any, *, reading: bool = False, **how: Any) -> Sent:
+        """Send a statement, which may be applied twice; see `Sent` for how."""
+        return Sent(self.session, statement, self.profile, self.reading_patience if reading else self.patience, **how)
 
     def close(self) -> None:
         """Shut the session down, if it is our own."""
         if self._owned:
             self.session.cluster.shutdown()
+
+
+def open_link(options: Options, session: Any, kind: type[Link] = Link) -> Link:
+    """A link on the caller's session, or, where that is None, on one of our own."""
+    owned = session is None
+    if owned:
+        session = open_session(options)
+    try:
+        link = kind(session, options, owned=owned)
+        check_clocks(link)
+    except BaseException:
+        if owned:
+            session.cluster.shutdown()
+        raise
+    return link
 
 
 def open_session(options: Options) -> Any:
@@ -108,8 +135,20 @@ def open_session(options: Options) -> Any:
                 cluster.shutdown()
             if protocol != PROTOCOLS[-1] and _speaks_older(error):
                 continue
+            _check_data_centre(cluster, options)
             raise translate(error, where, writing=False) from error
     raise AssertionError  # the loop returns or raises
+
+
+def _check_data_centre(cluster: Cluster | None, options: Options) -> None:
+    """Servers that were reached, and of which none is where they are looked for."""
+    there = (
+        {host.datacenter for host in cluster.metadata.all_hosts() if host.datacenter} if cluster is not None else set()
+    )
+    if options.local_dc is not None and there and options.local_dc not in there:
+        raise ConfigurationError(
+            f"cassandra: there is no data centre local_dc={options.local_dc}; the servers are in {', '.join(sorted(there))}"
+        )
 
 
 def _speaks_older(error: Exception) -> bool:
@@ -134,6 +173,9 @@ def _cluster(options: Options, protocol: int) -> Cluster:
         "connect_timeout": CONNECT_SECONDS,
         "control_connection_timeout": CONNECT_SECONDS,
         "idle_heartbeat_interval": HEARTBEAT_SECONDS,
+        "idle_heartbeat_timeout": HEARTBEAT_SECONDS,
+        "executor_threads": DRIVER_THREADS,
+        "prepare_on_all_hosts": False,  # a server that stands still would hold up each statement until the timeout
         "reconnection_policy": ConstantReconnectionPolicy(RECONNECT_SECONDS, None),
         # The driver leaves Nagle's algorithm on, which holds small requests back by 40 ms.
         "sockopts": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -142,7 +184,10 @@ def _cluster(options: Options, protocol: int) -> Cluster:
     if options.username is not None:
         arguments["auth_provider"] = PlainTextAuthProvider(options.username, options.password)
     if options.secure_connect_bundle is not None:
-        return Cluster(cloud={"secure_connect_bundle": options.secure_connect_bundle}, **arguments)
+        try:
+            return Cluster(cloud={"secure_connect_bundle": options.secure_connect_bundle}, **arguments)
+        except (KeyError, ValueError, zipfile.BadZipFile) as error:  # what the driver raises for a file that is none
+            raise ConfigurationError(f"cassandra: the secure_connect_bundle cannot be used: {error}") from error
     if options.tls:
         arguments["ssl_context"] = _tls(options)
     return Cluster(contact_points=list(options.hosts), port=options.hosts[0][1], **arguments)
@@ -168,15 +213,7 @@ def _profile(session: Any, options: Options) -> Any:
         serial_consistency_level=ConsistencyLevel.SERIAL,
         request_timeout=options.timeout,
         row_factory=tuple_factory,
-        speculative_execution_policy=NoSpeculativeExecutionPolicy(),
-    )
-
-
-def _speculative(session: Any, profile: Any, options: Options) -> Any:
-    if options.speculative is None:
-        return profile
-    return session.execution_profile_clone_update(
-        profile, speculative_execution_policy=ConstantSpeculativeExecutionPolicy(options.speculative, 1)
+        speculative_execution_policy=NoSpeculativeExecutionPolicy(),  # `Sent` does that, and takes each answer once
     )
 
 
@@ -194,9 +231,9 @@ def check_clocks(link: Link) -> None:
     """Refuse servers whose clocks are too far apart. Raises `ConfigurationError`."""
     asked = {
         host.address: link.session.execute_async(
-            Encoded(link.statements.clock, ()), execution_profile=link.profile, timeout=CONNECT_SECONDS, host=host
+            Encoded(link.statements.clock, ()), execution_profile=link.profile, timeout=CLOCK_SECONDS, host=host
         )
-        for host in link.hosts()
+        for host in connected(link.session)
     }
     shown: dict[str, int] = {}
     for address, future in asked.items():

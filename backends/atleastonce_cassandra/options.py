@@ -27,8 +27,11 @@ PORT = 9042
 USERNAME_VARIABLE = "ATLEASTONCE_CASSANDRA_USERNAME"
 PASSWORD_VARIABLE = "ATLEASTONCE_CASSANDRA_PASSWORD"  # noqa: S105 (the name of a variable)
 
+TASK_RB = "task_rb"
+LAYOUTS = ("segments", TASK_RB)
 CONSISTENCIES = ("ONE", "LOCAL_ONE", "TWO", "THREE", "LOCAL_QUORUM", "QUORUM", "EACH_QUORUM", "ALL")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
+_DC = re.compile(r"[^'\"\x00-\x1f]+")  # it is quoted in a statement
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,37}")  # with what is put after it, at most the 48 that the server takes
 
 
@@ -47,9 +50,11 @@ class Options:
         tls: whether to encrypt; tls_ca, tls_cert, tls_key: PEM files.
         secure_connect_bundle: Astra's zip file.
         compression: whether to compress, when lz4 or snappy is installed.
-        speculative: after how many seconds a read is sent to another server too; None: never.
+        speculative: after how many seconds without an answer a read is sent to another server too; None: as writes, after a
+            tenth of the timeout.
         single_dc_user_ids: the promise that an id that the application chose is only used in one data centre.
         max_data_bytes: the longest data of a task.
+        layout: of the tables: ``"segments"``, ours, or ``"task_rb"``, see `TaskRbTable`.
     """
 
     keyspace: str
@@ -70,6 +75,7 @@ class Options:
     speculative: float | None = None
     single_dc_user_ids: bool = False
     max_data_bytes: int = MAX_DATA_BYTES
+    layout: str = LAYOUTS[0]
 
     def __attrs_post_init__(self) -> None:
         if not _NAME.fullmatch(self.keyspace):
@@ -105,6 +111,7 @@ def options_of(url: StoreURL) -> Options:
         "speculative": _seconds,
         "user_ids": _user_ids,
         "max_data_bytes": _data_bytes,
+        "layout": _layout,
     }
     given: dict[str, Any] = url.parse_params(known)
     factor = given.pop("replication_factor", None)
@@ -126,11 +133,18 @@ def options_of(url: StoreURL) -> Options:
         )
     return Options(
         keyspace=url.path,
-        hosts=tuple((host, port or PORT) for host, port in url.hosts),
+        hosts=_hosts(url),
         username=url.username if url.username is not None else os.environ.get(USERNAME_VARIABLE),
         password=url.password if url.password is not None else os.environ.get(PASSWORD_VARIABLE),
         **given,
     )
+
+
+def _hosts(url: StoreURL) -> tuple[tuple[str, int], ...]:
+    """The hosts; one port among them is meant for all: the servers of a cluster agree on it."""
+    ports = {port for _, port in url.hosts if port is not None}
+    usual = ports.pop() if len(ports) == 1 else PORT
+    return tuple((host, port or usual) for host, port in url.hosts)
 
 
 def _text(text: str) -> str:
@@ -167,13 +181,16 @@ def _positive(text: str) -> int:
 
 def _replication(text: str) -> dict[str, int]:
     parts = [part.partition(":") for part in text.split(",")]
-    if not all(dc and colon for dc, colon, _ in parts) or len({dc for dc, _, _ in parts}) < len(parts):
+    if not all(_DC.fullmatch(dc) and colon for dc, colon, _ in parts) or len({dc for dc, _, _ in parts}) < len(parts):
         raise ValueError("must look like dc1:3,dc2:3")
     return {dc: _positive(count) for dc, _, count in parts}
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
     if not 0 < number < math.inf:
         raise ValueError("must be a positive number of seconds")
     return number
@@ -190,3 +207,9 @@ def _data_bytes(text: str) -> int:
     if number > LARGEST_DATA_BYTES:
         raise ValueError(f"must be at most {LARGEST_DATA_BYTES}")
     return number
+
+
+def _layout(text: str) -> str:
+    if text not in LAYOUTS:
+        raise ValueError(f"must be one of {', '.join(LAYOUTS)}")
+    return text

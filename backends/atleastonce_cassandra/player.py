@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from cassandra import OperationTimedOut
@@ -18,7 +17,7 @@ from .protocol.clock import MAX_PAUSE_US, ServerClock
 from .protocol.steps import Delete, Measure, Read, ReadEmpty, Step, Steps, Stored, Unregister, Wait, Write
 from .requests import Request, requests_of
 from .rows import cell_again
-from .waiting import Deadline, result, send
+from .waiting import Deadline, Sent, UnderWay
 
 IN_FLIGHT = 16
 """Requests of one call under way at once: as many as keep two cores of a server busy."""
@@ -35,6 +34,7 @@ class _Play:
         self.waiting = 0  # requests of this step that are not answered
         self.results: list[Any] = []
         self.error: Exception | None = None
+        self.doubtful = False  # whether a request of this step that failed may have been applied
         self.returned: Any = None
 
     @property
@@ -67,8 +67,8 @@ class Player:
                     step = steps.send(answer)
                 except StopIteration as end:
                     return end.value
-                futures = [self._send(request) for request in self._requests(play, step)]
-                play.results = [self._result(play, future) for future in futures]
+                requests = [self._send(request) for request in self._requests(play, step)]
+                play.results = [self._result(play, sent) for sent in requests]
                 answer = self._answer(play)
         except AtLeastOnceError as error:
             raise _with_outcome(error, wrote=play.wrote) from error.__cause__
@@ -80,53 +80,51 @@ class Player:
         """
         plays: list[_Play] = []
         source = iter(many)
-        arrived: SimpleQueue[tuple[_Play, int, Any]] = SimpleQueue()
-        requests = 0
+        under_way = UnderWay()
         failure: AtLeastOnceError | None = None
         more = True
         while True:
-            while more and failure is None and requests < in_flight:
+            while more and failure is None and len(under_way) < in_flight:
                 steps = next(source, None)
                 if steps is None:
                     more = False
                     break
                 plays.append(_Play(steps))
                 try:
-                    requests += self._advance(plays[-1], None, arrived)
+                    self._advance(plays[-1], None, under_way)
                 except AtLeastOnceError as error:
                     failure = error
-            if not requests:
+            if not under_way:
                 break
-            try:
-                play, position, future = arrived.get(timeout=self._deadline.left())
-            except Empty:
+            sent = under_way.next(self._deadline)
+            if sent is None:
                 failure = failure or translate(
                     OperationTimedOut({}), self._link.where, writing=any(play.writes for play in plays)
                 )
                 break
-            requests -= 1
+            play, position = sent.tag
             play.waiting -= 1
-            play.results[position] = self._result(play, future)
+            play.results[position] = self._result(play, sent)
             if play.waiting:
                 continue
             try:
                 answer = self._answer(play)
                 if failure is None:
-                    requests += self._advance(play, answer, arrived)
+                    self._advance(play, answer, under_way)
             except AtLeastOnceError as error:
                 failure = failure or error
         if failure is not None:
             raise _with_outcome(failure, wrote=any(play.wrote for play in plays)) from failure.__cause__
         return [play.returned for play in plays]
 
-    def _advance(self, play: _Play, answer: Any, arrived: SimpleQueue[Any]) -> int:
-        """Take the play to its next step that needs servers, and send that; how many requests."""
+    def _advance(self, play: _Play, answer: Any, under_way: UnderWay) -> None:
+        """Take the play to its next step that needs servers, and send that."""
         while True:
             try:
                 step = play.steps.send(answer)
             except StopIteration as end:
                 play.returned = end.value
-                return 0
+                return
             requests = self._requests(play, step)
             if requests:
                 break
@@ -134,33 +132,19 @@ class Player:
         play.results = [None] * len(requests)
         play.waiting = len(requests)
         for position, request in enumerate(requests):
-            future = self._send(request)
-            ticket = (play, position, future)
-            if isinstance(future, Exception):
-                arrived.put(ticket)
-            else:
-                future.add_callbacks(_put, _put, callback_args=(arrived, ticket), errback_args=(arrived, ticket))
-        return len(requests)
+            under_way.add(self._send(request, arrived=under_way.arrived, tag=(play, position)))
 
-    def _send(self, request: Request) -> Any:
-        """The driver's future, or the error at once."""
-        link = self._link
-        profile = link.reading_profile if request.reading else link.profile
-        try:
-            return send(link.session, request.statement, profile)
-        except Exception as error:  # noqa: BLE001 (the driver raises what it likes, once it is shut down)
-            return error
+    def _send(self, request: Request, **how: Any) -> Sent:
+        return self._link.send(request.statement, reading=request.reading, **how)
 
-    def _result(self, play: _Play, future: Any) -> Any:
+    def _result(self, play: _Play, sent: Sent) -> Any:
         """What the request gave; None, and the error noted, where it failed."""
         try:
-            if not isinstance(future, Exception):
-                return result(future, self._deadline.left())
-            error = future
-        except Exception as raised:  # noqa: BLE001 (whatever the driver raises becomes ours)
-            error = raised
-        play.error = play.error or error
-        return None
+            return sent.result(self._deadline.left())
+        except Exception as error:  # noqa: BLE001 (whatever the driver raises becomes ours)
+            play.error = play.error or error
+            play.doubtful = play.doubtful or sent.doubtful
+            return None
 
     def _requests(self, play: _Play, step: Step) -> list[Request]:
         """What to send for a step."""
@@ -168,6 +152,7 @@ class Player:
             raise StoreUnavailable(f"Cassandra did not answer in time on {self._link.where}", outcome="not_applied")
         play.step = step
         play.error = None
+        play.doubtful = False
         play.results = []
         play.began = self._client.clock.elapsed()
         if isinstance(step, Wait):
@@ -183,8 +168,10 @@ class Player:
         if play.error is not None:
             if isinstance(step, (ReadEmpty, Unregister)):
                 return None
-            error = translate(play.error, self._link.where, writing=writing)
-            if writing and (getattr(error, "outcome", None) == "unknown" or any(play.results)):
+            error = translate(play.error, self._link.where, writing=writing, doubtful=play.doubtful)
+            if writing and (
+                getattr(error, "outcome", None) == "unknown" or any(result is not None for result in play.results)
+            ):
                 play.wrote = True
             raise error from play.error
         if writing:
@@ -201,11 +188,6 @@ class Player:
         elif isinstance(step, ReadEmpty):
             return not play.results[0].current_rows
         return None
-
-
-def _put(_result: Any, arrived: SimpleQueue[Any], ticket: Any) -> None:
-    """In the driver's thread, which must not be held up: the rest is done by the thread that called."""
-    arrived.put(ticket)
 
 
 def _with_outcome(error: AtLeastOnceError, *, wrote: bool) -> AtLeastOnceError:

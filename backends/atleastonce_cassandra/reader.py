@@ -12,6 +12,7 @@ from cassandra import ReadFailure
 
 from atleastonce.exceptions import AtLeastOnceError
 from atleastonce.record import TaskRecord
+from atleastonce.versions import VERSION_LIMIT
 
 from .errors import translate
 from .link import Link
@@ -26,7 +27,7 @@ from .rows import record_of
 from .statements import Encoded, int_bytes, place_values
 from .tables import LIST_BUCKETS
 from .text import decode, encode
-from .waiting import Deadline, result, send
+from .waiting import Deadline, Sent
 
 PAGES_BYTES = 4 * 1024 * 1024
 """What the pages of one `all` that are under way may hold together."""
@@ -50,7 +51,7 @@ class _Page(NamedTuple):
     began: int  # when the reading of the place began, by the client's clock
     link: Link
     state: bytes | None  # where the page begins
-    future: Any
+    sent: Sent
 
 
 class Reader:
@@ -96,16 +97,16 @@ class Reader:
         """The lists' names."""
         with self._links.use() as link:
             lists = link.statements.lists
-            futures = [
+            firsts = [
                 self._send(link, lists, (int_bytes(bucket),), rows=REGISTRY_PAGE) for bucket in range(LIST_BUCKETS)
             ]
-        for bucket, first in enumerate(futures):
-            answer = self._result(link, first)
+            answers = [self._result(link, first) for first in firsts]  # while nobody can close the session
+        for bucket, answer in enumerate(answers):
             yield from (decode(name) for (name,) in answer.current_rows)
             while answer.paging_state is not None:
                 with self._links.use() as link:
                     values, state = (int_bytes(bucket),), answer.paging_state
-                    answer = self._result(
+                    answer = self._result(  # noqa: PLW2901 (the page after it)
                         link, self._send(link, link.statements.lists, values, rows=REGISTRY_PAGE, state=state)
                     )
                 yield from (decode(name) for (name,) in answer.current_rows)
@@ -122,15 +123,12 @@ class Reader:
         while waiting:
             page = waiting.popleft()
             with self._links.use() as link:
-                try:
-                    answer = result(page.future, self._timeout)
-                except Exception as error:
-                    if page.link is link:
-                        raise translate(error, link.where, writing=False) from error
-                    waiting.appendleft(
-                        self._page(link, page.place, page.began, page.state)
-                    )  # the store was closed meanwhile
+                if (
+                    page.link is not link
+                ):  # the store was closed meanwhile, and what was under way will never be answered
+                    waiting.appendleft(self._page(link, page.place, page.began, page.state))
                     continue
+                answer = self._result(link, page.sent)
                 rows, state = answer.current_rows, answer.paging_state
                 if state is not None:
                     waiting.appendleft(self._page(link, page.place, page.began, state))
@@ -144,7 +142,7 @@ class Reader:
             for id, task, failure, version in rows:
                 if task is None:
                     orphans.append((page.place, id))
-                elif saved_before is None or version < saved_before:
+                elif saved_before is None or version < saved_before or version >= VERSION_LIMIT:
                     yield record_of(task_list, id, task, failure, version)
         if empty or orphans:
             self._tidy(empty, orphans)
@@ -155,8 +153,8 @@ class Reader:
     def _page(self, link: Link, place: Place, began: int, state: bytes | None) -> _Page:
         rows = int(PAGES_BYTES / IN_FLIGHT / self._row_bytes)
         rows = max(MIN_PAGE_ROWS, min(MAX_PAGE_ROWS, rows))
-        future = self._send(link, link.statements.page, place_values(place), rows=rows, state=state)
-        return _Page(place, began, link, state, future)
+        sent = self._send(link, link.statements.page, place_values(place), rows=rows, state=state)
+        return _Page(place, began, link, state, sent)
 
     def _learn(self, rows: list[Any]) -> None:
         """Remember how large rows are: at once when they are larger than thought, slowly when they are smaller."""
@@ -180,9 +178,9 @@ class Reader:
             more, state = low < high, None
             while more:
                 with self._links.use() as link:
-                    future = self._send(link, link.statements.segments, values, rows=REGISTRY_PAGE, state=state)
+                    sent = self._send(link, link.statements.segments, values, rows=REGISTRY_PAGE, state=state)
                     try:
-                        answer = result(future, self._timeout)
+                        answer = sent.result(self._timeout)
                     except ReadFailure as error:
                         low = max(low, last[0])
                         if high - low <= 1:
@@ -232,18 +230,15 @@ class Reader:
         *,
         rows: int | None = None,
         state: bytes | None = None,
-    ) -> Any:
+    ) -> Sent:
         bound = Encoded(statement, values)
         if rows is not None:
             bound.fetch_size = rows
-        try:
-            return send(link.session, bound, link.reading_profile, paging_state=state)
-        except Exception as error:
-            raise translate(error, link.where, writing=False) from error
+        return link.send(bound, reading=True, state=state)
 
-    def _result(self, link: Link, future: Any) -> Any:
+    def _result(self, link: Link, sent: Sent) -> Any:
         try:
-            return result(future, self._timeout)
+            return sent.result(self._timeout)
         except Exception as error:
             raise translate(error, link.where, writing=False) from error
 

@@ -12,7 +12,7 @@ from .protocol.client import Client
 from .protocol.places import Place
 from .protocol.save import register
 from .statements import Encoded, bigint_bytes
-from .waiting import Deadline, result, send
+from .waiting import Deadline
 
 RANGES = 256
 """The ring of tokens is read in so many parts: none takes a server long."""
@@ -43,7 +43,7 @@ def _pages(link: Link, statement: Any, timeout: float) -> Iterator[list[Place]]:
             bound = Encoded(statement, (bigint_bytes(low), bigint_bytes(low + step - 1)))
             bound.fetch_size = PAGE
             try:
-                answer = result(send(link.session, bound, link.profile, paging_state=state), timeout)
+                answer = link.send(bound, reading=True, state=state).result(timeout)
             except Exception as error:
                 raise translate(error, link.where, writing=False) from error
             if answer.current_rows:

@@ -36,9 +36,6 @@ def requests_of(step: Step, link: Link) -> list[Request]:
 
 def chunks(rows: Sequence[Row], most_rows: int = MAX_BATCH_ROWS, most_bytes: int = MAX_BATCH_BYTES) -> Iterator[slice]:
     """Slices of the rows, each of so many rows and bytes at most (one row at least)."""
-    if len(rows) <= most_rows and sum([len(row.cell) for row in rows]) <= most_bytes:
-        yield slice(0, len(rows))
-        return
     start = size = 0
     for end, row in enumerate(rows):
         length = len(row.cell)
@@ -46,7 +43,8 @@ def chunks(rows: Sequence[Row], most_rows: int = MAX_BATCH_ROWS, most_bytes: int
             yield slice(start, end)
             start, size = end, 0
         size += length
-    yield slice(start, len(rows))
+    if rows:
+        yield slice(start, len(rows))
 
 
 def _measure(step: Measure, link: Link) -> Iterator[Request]:

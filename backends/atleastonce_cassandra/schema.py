@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.query import SimpleStatement, tuple_factory
 
-from atleastonce.exceptions import ConfigurationError
+from atleastonce.exceptions import ConfigurationError, StoreError
 
 from . import settings
-from .errors import translate
+from .errors import describe, translate
 from .options import Options
+from .servers import connected
 from .tables import Tables
 
 GC_GRACE_SECONDS = 21_600
@@ -41,12 +42,15 @@ _COLUMNS = {
     "lists": {"bucket": "int", "task_list": "text"},
     "settings": {"one": "int", "schema_version": "int", "shards": "int", "write_consistency": "text"},
 }
-_KEYS = {
-    "tasks": "(task_list, slot, origin), id",
-    "segments": "task_list, slot, origin",
-    "lists": "bucket, task_list",
-    "settings": "one",
+_KEYS = {  # the columns of the partition key, then those that sort within it
+    "tasks": (("task_list", "slot", "origin"), ("id",)),
+    "segments": (("task_list",), ("slot", "origin")),
+    "lists": (("bucket",), ("task_list",)),
+    "settings": (("one",), ()),
 }
+
+_Column = tuple[str, str, int]
+"""Its type, kind and position in the key, as the server's own tables have them."""
 
 
 class Schema:
@@ -61,25 +65,21 @@ class Schema:
         self._session = session
         self._options = options
         self._tables = Tables(options.keyspace, options.table)
-        self._host = min(
-            (host for host in session.cluster.metadata.all_hosts() if host.is_up),
-            key=lambda host: str(host.host_id),
-            default=None,
-        )
+        self._host = min(connected(session), key=lambda host: str(host.host_id), default=None)
 
     def setup(self, *, dry_run: bool) -> list[str]:
         """Run what is missing, or only say what that is."""
         statements: list[str] = []
-        keyspaces = self._select(
-            "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (self._options.keyspace,)
-        )
-        if not keyspaces:
+        row = self._settings_row()
+        if row is not None:  # before the tables are looked at: a newer release's need not look like ours
+            settings.check(row, self._options, str(self._tables))
+        if not self._has_keyspace():
             statements.append(self._create_keyspace())
         statements += self._create_tables()
         if not dry_run:
             for statement in statements:
                 self._execute(statement)
-        if self._settings_row() is None:
+        if row is None:
             insert = (
                 f"INSERT INTO {self._tables.settings} (one, {settings.COLUMNS}) "
                 f"VALUES (1, {settings.initial(self._options)}) IF NOT EXISTS"
@@ -91,6 +91,10 @@ class Schema:
             self._check_tables()
             settings.check(self._settings_row(), self._options, str(self._tables))
         return statements
+
+    def _has_keyspace(self) -> bool:
+        there = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
+        return bool(self._select(there, (self._options.keyspace,)))
 
     def _create_keyspace(self) -> str:
         replication = self._options.replication
@@ -108,17 +112,19 @@ class Schema:
         for (kind, columns), name in zip(_COLUMNS.items(), self._tables.names, strict=True):
             if name not in there:
                 statements.append(self._create_table(kind, name))
-            elif there[name] != columns:
+            elif there[name] != _described(kind, columns):
                 raise ConfigurationError(
-                    f"{self._options.keyspace}.{name} exists, with other columns than ours: is it another program's table "
+                    f"{self._options.keyspace}.{name} exists, with other columns or another key than ours: is it another program's table "
                     "(task_rb's, perhaps)? Choose other names: ?table=..."
                 )
         return statements
 
     def _create_table(self, kind: str, name: str) -> str:
         columns = ", ".join(f"{column} {type}" for column, type in _COLUMNS[kind].items())
+        partition, sorted_by = _KEYS[kind]
+        key = ", ".join((f"({', '.join(partition)})", *sorted_by))
         return (
-            f'CREATE TABLE IF NOT EXISTS "{self._options.keyspace}".{name} ({columns}, PRIMARY KEY ({_KEYS[kind]})) '
+            f'CREATE TABLE IF NOT EXISTS "{self._options.keyspace}".{name} ({columns}, PRIMARY KEY ({key})) '
             f"WITH ID = {self._tables.id_of(name)} AND gc_grace_seconds = {GC_GRACE_SECONDS} "
             f"AND compaction = {{'class': '{self._compaction()}'}} AND read_repair = 'BLOCKING'"
         )
@@ -128,20 +134,20 @@ class Schema:
         numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
         return "UnifiedCompactionStrategy" if numbers >= FIRST_UCS else "LeveledCompactionStrategy"
 
-    def _columns(self) -> dict[str, dict[str, str]]:
-        """Table to column to type, of all tables of the keyspace."""
-        found: dict[str, dict[str, str]] = {}
-        for table, column, type in self._select(
-            "SELECT table_name, column_name, type FROM system_schema.columns WHERE keyspace_name = %s",
+    def _columns(self) -> dict[str, dict[str, _Column]]:
+        """Table to column to what it is, of all tables of the keyspace."""
+        found: dict[str, dict[str, _Column]] = {}
+        for table, column, *described in self._select(
+            "SELECT table_name, column_name, type, kind, position FROM system_schema.columns WHERE keyspace_name = %s",
             (self._options.keyspace,),
         ):
-            found.setdefault(table, {})[column] = type
+            found.setdefault(table, {})[column] = tuple(described)
         return found
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         if self._tables.names[-1] not in self._columns():
             return None
-        select = f"SELECT {settings.COLUMNS} FROM {self._tables.settings}"
+        select = f"SELECT {settings.SELECTED} FROM {self._tables.settings}"
         rows = self._select(SimpleStatement(select, consistency_level=ConsistencyLevel.SERIAL), ())
         return rows[0] if rows else None
 
@@ -181,8 +187,24 @@ class Schema:
             return self._session.execute(
                 statement, values, timeout=SETUP_SECONDS, host=self._host, execution_profile=profile
             )
+        except Unauthorized as error:
+            raise StoreError(
+                f"this user may not set up {self._tables}; run store.setup() as a role that has CREATE, SELECT and MODIFY "
+                f"on the keyspace (CREATE ON ALL KEYSPACES where that is to be made, too): {describe(error)}",
+                outcome="unknown",  # what came before it may be there
+            ) from error
         except Exception as error:
             raise translate(error, str(self._tables), writing=True) from error
+
+
+def _described(kind: str, columns: dict[str, str]) -> dict[str, _Column]:
+    """What the server says of a table of ours."""
+    partition, sorted_by = _KEYS[kind]
+    keys = {
+        **{name: ("partition_key", position) for position, name in enumerate(partition)},
+        **{name: ("clustering", position) for position, name in enumerate(sorted_by)},
+    }
+    return {name: (type, *keys.get(name, ("regular", -1))) for name, type in columns.items()}
 
 
 def _keyspace_missing(keyspace: str) -> ConfigurationError:

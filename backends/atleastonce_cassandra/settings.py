@@ -11,6 +11,7 @@ from atleastonce.exceptions import ConfigurationError
 
 from .errors import schema_missing
 from .options import CONSISTENCIES, Options
+from .text import decode
 
 SCHEMA_VERSION = 1
 SHARDS = 64
@@ -41,6 +42,7 @@ class Settings:
 
 
 COLUMNS = "schema_version, shards, write_consistency"
+SELECTED = "schema_version, shards, textAsBlob(write_consistency)"  # text that is none would end the connection
 
 
 def initial(options: Options) -> str:
@@ -49,16 +51,22 @@ def initial(options: Options) -> str:
 
 
 def check(row: tuple[Any, ...] | None, options: Options, where: str) -> Settings:
-    """The settings from their row.
+    """The settings from their row, as `SELECTED` gives it.
 
     Raises `SchemaMissing` where there is none, `ConfigurationError` where this process must not go on with them.
     """
-    if row is None or None in row:
+    if row is None:
         raise schema_missing(where)
-    version, shards, consistency = row
-    if version > SCHEMA_VERSION or consistency not in CONSISTENCIES:
+    version, shards, stored = row
+    consistency = decode(stored or b"")
+    if version is not None and version > SCHEMA_VERSION:
         raise ConfigurationError(
             f"{where} has version {version} of the tables, this release of atleastonce knows {SCHEMA_VERSION}: upgrade it"
+        )
+    if version is None or version < 1 or shards is None or shards < 1 or consistency not in CONSISTENCIES:
+        raise ConfigurationError(
+            f"the settings of {where} were changed by hand, to what no release wrote: set them back ({SHARDS} shards unless "
+            "you know better, since tasks are found by it), in the row of the table whose name ends in _settings"
         )
     settings = Settings(version, shards, ConsistencyLevel.name_to_value[consistency])
     if STRENGTH[options.consistency] < STRENGTH[settings.consistency]:

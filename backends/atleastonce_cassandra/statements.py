@@ -25,10 +25,9 @@ class Statements:
     """Every statement of one set of tables, prepared in one session, which would forget those that nobody holds."""
 
     def __init__(self, session: Any, tables: Tables, consistency: int) -> None:
-        def prepare(cql: str, *, reads: bool = False) -> Any:
+        def prepare(cql: str) -> Any:
             statement = session.prepare(cql)
             statement.consistency_level = consistency
-            statement.is_idempotent = reads  # to the driver: may be sent to a second server while the first is silent
             return statement
 
         t = tables
@@ -36,35 +35,25 @@ class Statements:
             f"INSERT INTO {t.tasks} (task_list, slot, origin, id, task, failure) VALUES (?, ?, ?, ?, ?, (0, 0x)) USING TIMESTAMP ?"
         )
         self.delete = prepare(f"DELETE FROM {t.tasks} USING TIMESTAMP ? WHERE {_PLACE} AND id = ?")
-        self.find = prepare(
-            f"SELECT task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True
-        )
-        self.read = prepare(
-            f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id IN ?", reads=True
-        )
+        self.find = prepare(f"SELECT task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?")
+        self.read = prepare(f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id IN ?")
         self.read_one = prepare(
-            f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True
+            f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?"
         )
-        self.page = prepare(
-            f"SELECT textAsBlob(id), task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE}", reads=True
-        )
-        self.any = prepare(f"SELECT slot FROM {t.tasks} WHERE {_PLACE} LIMIT 1", reads=True)
-        self.count = prepare(f"SELECT count(task) FROM {t.tasks} WHERE {_PLACE}", reads=True)
-        self.failed_at = prepare(
-            f"SELECT task, writetime(failure) FROM {t.tasks} WHERE {_PLACE} AND id = ?", reads=True
-        )
+        self.page = prepare(f"SELECT textAsBlob(id), task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE}")
+        self.any = prepare(f"SELECT slot FROM {t.tasks} WHERE {_PLACE} LIMIT 1")
+        self.count = prepare(f"SELECT count(task) FROM {t.tasks} WHERE {_PLACE}")
+        self.failed_at = prepare(f"SELECT task, writetime(failure) FROM {t.tasks} WHERE {_PLACE} AND id = ?")
         self.register = prepare(
             f"INSERT INTO {t.segments} (task_list, slot, origin) VALUES (?, ?, ?) USING TIMESTAMP ?"
         )
         self.unregister = prepare(
             f"DELETE FROM {t.segments} USING TIMESTAMP ? WHERE task_list = ? AND slot = ? AND origin = ?"
         )
-        self.segments = prepare(
-            f"SELECT slot, origin FROM {t.segments} WHERE task_list = ? AND slot >= ? AND slot < ?", reads=True
-        )
+        self.segments = prepare(f"SELECT slot, origin FROM {t.segments} WHERE task_list = ? AND slot >= ? AND slot < ?")
         self.name_list = prepare(f"INSERT INTO {t.lists} (bucket, task_list) VALUES (?, ?) USING TIMESTAMP ?")
-        self.lists = prepare(f"SELECT textAsBlob(task_list) FROM {t.lists} WHERE bucket = ?", reads=True)
-        self.clock = prepare("SELECT toUnixTimestamp(now()) FROM system.local", reads=True)
+        self.lists = prepare(f"SELECT textAsBlob(task_list) FROM {t.lists} WHERE bucket = ?")
+        self.clock = prepare("SELECT toUnixTimestamp(now()) FROM system.local")
 
 
 class Encoded(BoundStatement):  # type: ignore[misc]  # the driver has no types

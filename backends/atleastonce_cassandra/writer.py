@@ -139,9 +139,10 @@ class Writer:
         if len(requests) == 1:
             self._serve_one(link, requests[0])
             return
+        player = self._player(link)  # one deadline for all waves
         try:
             for wave in _waves(requests):
-                self._player(link).play_all(self._steps(wave))
+                player.play_all(self._steps(wave))
         except AtLeastOnceError as error:
             if isinstance(error, StoreUnavailable):
                 for request in requests:

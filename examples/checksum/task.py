@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import sqlite3
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +76,12 @@ def set_up_worker(results: Path, begun: Path) -> None:
     global worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process; the parent decides what it means
     worker = Worker(results, begun)
+
+
+def wait_for_workers(begun: Path, number: int) -> None:
+    """Busy until so many workers are set up."""
+    while len(list(begun.iterdir())) < number:
+        time.sleep(0.01)
 
 
 class ChecksumFile(Task):

@@ -64,15 +64,14 @@ class Registry:
         match = _WRITTEN.fullmatch(written)
         tag = match[1] if match else written
         cls: Any = self._by_tag.get(tag)
-        hint = ""
         if cls is None:
             hint = self._import_modules()
             cls = self._by_tag.get(tag)
-        if cls is None or match is None:
-            raise UnknownTaskType(
-                f"no task class here has the type {written!r}; import the module that defines it, "
-                f"or name that module in the configuration: modules = [...]{hint}"
-            )
+            if cls is None:
+                raise UnknownTaskType(
+                    f"no task class here has the type {written!r}; import the module that defines it, "
+                    f"or name that module in the configuration: modules = [...]{hint}"
+                )
         return cls, version_for(cls, written)
 
     def _import_modules(self) -> str:

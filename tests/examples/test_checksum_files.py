@@ -19,6 +19,8 @@ SCRIPT = ROOT / "examples" / "checksum_files.py"
 SMALL_FILES = 300
 DEADLINE_S = 120
 
+pytestmark = pytest.mark.slow  # nearly all start a Python that starts others
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Path:
@@ -146,8 +148,19 @@ def test_a_store_may_be_used_again(run, files, tmp_path):
         assert "earlier run" not in output
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_no_worker_ever_sees_ctrl_c(start, files, tmp_path):
+    """Not even while it starts and does not ignore it yet: they are all born with it blocked."""
+    process = start(files, "--no-kill", "--workers", "4")
+    notes = wait_until(lambda: len(found := list(tmp_path.glob("atleastonce-*/pool-1/*"))) == 4 and found)
+    for note in notes:
+        status = Path("/proc", note.name, "status").read_text()
+        (blocked,) = re.findall(r"^SigBlk:\s*([0-9a-f]+)$", status, re.MULTILINE)
+        assert int(blocked, 16) & 1 << signal.SIGINT - 1
+    assert process.wait(DEADLINE_S) == 0
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT to another process")
-@pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
 def test_after_ctrl_c_the_same_store_goes_on(start, run, files, tmp_path):
     url = f"sqlite:///{tmp_path / 'tasks.db'}"
     process = start(files, "--store", url, "--no-kill", "--workers", "1")

@@ -239,15 +239,17 @@ def test_a_stop_between_two_tasks_leaves_the_rest(memory):
 def test_a_stop_takes_back_what_was_handed_over_and_not_begun(memory):
     """While results stream in, too: what runs is waited for, the rest of what the pool has is not."""
     stop = threading.Event()
+    stopper = threading.Timer(0.3, stop.set)  # by then all are handed over, or else the rest is not begun at all
 
     class Slow(jobs.Job):
         def execute(self):
+            if not stopper.ident:
+                stopper.start()
             stop.wait(jobs.DEADLINE_S)  # the first holds up the others
             threading.Event().wait(0.01)  # slower than a take back
 
     memory.save_all(Slow() for _ in range(300))
     results = []
-    threading.Timer(0.3, stop.set).start()  # by then all are handed over, or else the rest is not begun at all
     with ThreadPoolExecutor(1) as pool:
         report = redrive("l", to=pool, stop=stop, on_result=lambda task, _: results.append(task))
     assert report.failed == 0

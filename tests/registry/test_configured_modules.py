@@ -140,6 +140,26 @@ def test_a_module_that_looks_up_while_it_is_imported_does_not_hang(app):
     assert out == ["imported", "unknown", "Configured"]
 
 
+def test_each_module_is_tried_once_whatever_another_looks_up_meanwhile(app):
+    fails = "print('tried')\nraise ValueError"
+    out, log = app(
+        """
+        try: read("Nobody")
+        except UnknownTaskType as error: print("(fails: ValueError, fails_too: ValueError)" in str(error).replace("not importable: ", ""))
+        """,
+        config="modules = ['app_tasks', 'fails', 'fails_too']",
+        app_tasks="""
+            from atleastonce import Task, UnknownTaskType
+            try: Task.from_hash(dict(task_list="l", id="1", type="Nobody", data={}))
+            except UnknownTaskType: print("unknown")
+        """,
+        fails=fails,
+        fails_too=fails,
+    )
+    assert out == ["unknown", "tried", "tried", "True"]
+    assert log.count("the module fails") == 2
+
+
 def test_threads_wait_for_the_import(app):
     out, _ = app(
         """

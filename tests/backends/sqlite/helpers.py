@@ -46,7 +46,7 @@ def locked(path: Path | str) -> Iterator[sqlite3.Connection]:
             connection.execute("ROLLBACK")
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Poll with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -54,7 +54,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
         time.sleep(0.001)
 
 
-def in_child(work: Callable[[], object], seconds: float = 30.0) -> None:
+def in_child(work: Callable[[], object], seconds: float = 60.0) -> None:
     """Run `work` in a forked child and fail with what it raised, or when it takes too long."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -75,7 +75,7 @@ def in_child(work: Callable[[], object], seconds: float = 30.0) -> None:
         os.close(reading)
 
 
-def wait_for_child(child: int, seconds: float = 30.0) -> int:
+def wait_for_child(child: int, seconds: float = 60.0) -> int:
     """The exit code; a child that takes longer is killed, which gives -9."""
     deadline = time.monotonic() + seconds
     while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 
+import pytest
+
 from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore
 
@@ -35,12 +37,13 @@ def work(path: str, name: int) -> list[tuple[str, int]]:
     return given
 
 
+@pytest.mark.slow
 def test_no_update_is_lost_and_nobody_finds_the_file_locked(path):
     """A re-save always gets a version above the one before, whoever made it: so no two of one id are equal."""
     with concurrent.futures.ProcessPoolExecutor(
         PROCESSES, mp_context=multiprocessing.get_context("spawn")
     ) as processes:
-        results = list(processes.map(work, [str(path)] * PROCESSES, range(PROCESSES), timeout=110))
+        results = list(processes.map(work, [str(path)] * PROCESSES, range(PROCESSES), timeout=250))
     store = SqliteStore(path)
     for id in SHARED:
         every = [version for given in results for other, version in given if other == id]

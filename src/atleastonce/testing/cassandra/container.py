@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 
+from .node import START_TIMEOUT_S, STARTED
 from .release import Release
 from .server import CassandraServer
 from .unavailable import Unavailable
@@ -35,6 +36,7 @@ def container_server(release: Release) -> Iterator[CassandraServer]:
     try:
         from docker.errors import DockerException  # noqa: PLC0415  # only this way needs it
         from testcontainers.community.cassandra import CassandraContainer  # noqa: PLC0415  # likewise
+        from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415  # likewise
     except ImportError as error:
         raise Unavailable(f"no testcontainers ({error})") from None
     require_docker()
@@ -43,6 +45,7 @@ def container_server(release: Release) -> Iterator[CassandraServer]:
         try:
             container = CassandraContainer(release.image).with_name(name)
             stack.enter_context(removed_when_killed(name))
+            container.waiting_for(LogMessageWaitStrategy(STARTED).with_startup_timeout(START_TIMEOUT_S))
             stack.callback(container.stop)
             with no_reaper():
                 container.start()

@@ -23,8 +23,8 @@ should have covered it, keeps a place from being swept; **MIXED**, a task shows 
 protocol itself gave up on a save that it could not make visible (not for an injected error, nor for a process that was stopped each
 time that it asked for the time).
 
-*Excused* are saves of a process whose guest, at the acknowledgement, had stood still since its last measurement for about the
-grace or longer.
+*Excused* are saves of a process whose guest, at the acknowledgement, had stood still for about the grace or longer since its last
+measurement, or, where the save had to register its place, since the save began: registering measures.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ def save(
     history, rules = world.history, world.rules
     saves = [Saved((place, id), cell, process.dc, world.step) for id, cell, _ in rows]
     history.saves.extend(saves)
+    frozen, was_known = process.frozen_us, place in process.client.registered
     floors = [floor for _, _, floor in rows if floor is not None]
     try:
         yield from play(world, process, rules.prepare(process.client))
@@ -42,7 +43,9 @@ def save(
         return False
     for saved, row in zip(saves, writes, strict=True):
         saved.acked = world.step
-        saved.excused = process.unmeasured_us > GRACE_US - SKEW_US
+        # A registration measures the clock, so only what came after it is out of sight.
+        unseen = process.unmeasured_us if was_known else process.frozen_us - frozen
+        saved.excused = unseen > GRACE_US - SKEW_US
         history.held.append(Held(saved.key, row.version, row.cell, world.step))
     return True
 
@@ -51,7 +54,7 @@ def save_drawn(world, process: Process) -> Generator:
     """The first save of ids that this object drew, a while ago perhaps; saved again when that failed."""
     drawn_at = process.wall() - world.chance.choose(world.scenario.drawn_ago)
     place = Place(LIST, drawn_at // SLOT_US, process.number * 100 + process.life)
-    rows = [(world.new_id(), world.new_cell(), None) for _ in range(world.chance.choose((1, 1, 3)))]
+    rows = [(world.new_id(), world.new_cell(), None) for _ in range(world.chance.choose(world.scenario.batches))]
     if not (yield from save(world, process, place, rows, verify=False)) and world.chance.percent(50):
         yield from save(world, process, place, rows, verify=True)
 
@@ -60,7 +63,8 @@ def save_user(world, process: Process) -> Generator:
     """A save of ids that users chose, and that others save too."""
     ids = world.scenario.user_ids
     chosen = ids if world.chance.percent(20) else (world.chance.choose(ids),)
-    yield from save(world, process, SHARD, [(id, world.new_cell(), None) for id in chosen], verify=True)
+    cell = b"same" if world.chance.percent(world.scenario.same_cell) else None
+    yield from save(world, process, SHARD, [(id, cell or world.new_cell(), None) for id in chosen], verify=True)
 
 
 def save_again(world, process: Process) -> Generator:
@@ -124,7 +128,7 @@ def read_and_sweep(world, process: Process) -> Generator:
                     seen[key] = entry.task
                     history.held.append(Held(key, *entry.task, world.step))
             is_empty = not any(is_row(entry) for entry in found.values())
-            if is_empty and place.slot != SHARD_SLOT and rules.is_sweepable(place, first_read_began):
+            if is_empty and rules.is_sweepable(place, first_read_began):
                 yield
                 yield from play(world, process, rules.sweep(process.client, place, first_read_began))
     except StoreUnavailable:
@@ -184,3 +188,6 @@ OPERATIONS = {
     "report": report,
     "all": read_and_sweep,
 }
+
+NEED_HELD = frozenset({"save again", "complete", "report"})
+"""Those that need somebody who has a version."""

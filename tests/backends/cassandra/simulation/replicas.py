@@ -50,13 +50,23 @@ class Cluster:
     def write(self, dc: int, mutation: Mutation) -> Iterator[None]:
         """Write at LOCAL_QUORUM; all rows of one mutation land on a replica at once. Ends with the acknowledgement."""
         order = self._local(dc, self.write_level)
-        rest = [replica for replica in self.everyone if replica not in order]
-        for replica in order:
-            self._land(replica, mutation)
+        others = [replica for replica in self.everyone if replica not in order]
+        until, is_hinted = self.now + HINT_WINDOW_US, False
+        for count, replica in enumerate(order, 1):
+            if self.now < until:
+                self._land(replica, mutation)
             if self.chance.percent(20):
+                if not is_hinted:  # the servers go on, however long this client is stopped
+                    is_hinted = True
+                    for other in (*order[count:], *others):
+                        self.hint(other, mutation)
                 yield
-        for replica in rest:
-            if replica != self.down and self.chance.percent(60):
+        if is_hinted:
+            return
+        lags = self.chance.percent(50)  # the way to the other data centres
+        for replica in others:
+            far = replica // REPLICAS != dc
+            if replica != self.down and not (far and lags) and self.chance.percent(50):
                 self._land(replica, mutation)
             else:
                 self.hint(replica, mutation)
@@ -65,7 +75,10 @@ class Cluster:
         """A write that nobody waits for any more: it lands here and there, or nowhere, now or later."""
         for replica in self.everyone:
             if self.chance.percent(50):
-                self.hint(replica, mutation)
+                if replica != self.down and self.chance.percent(40):
+                    self._land(replica, mutation)
+                else:
+                    self.hint(replica, mutation)
 
     def hint(self, replica: int, mutation: Mutation) -> None:
         """It lands on that replica within the hint window."""

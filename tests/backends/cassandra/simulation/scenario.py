@@ -25,19 +25,25 @@ class Scenario:
     last_jumps: tuple[tuple[int, ...], ...] = ((0, 5 * MINUTE, 3 * HOUR), (10 * MINUTE, 2 * HOUR, 25 * HOUR))
     passing: float = 35
     operations: int = 7
+    crowding: float = 5
+    """How likely another begins while two are under way."""
     processes: int = 3
     dcs: int = 1
     server_skew_us: int = 60 * SECOND
     """How far the servers' clocks are apart; more is a typed error."""
     wall_error_us: int = 6 * HOUR
-    """How wrong the machines' own clocks are, either way."""
+    """How wrong some machines' own clocks are, either way."""
     drawn_ago: tuple[int, ...] = (0,)
     """How long before its save an id was drawn."""
+    batches: tuple[int, ...] = (1, 1, 3)
+    """How many drawn ids are saved at once."""
     user_ids: tuple[bytes, ...] = (b"u",)
     same_cell: float = 0
     """How likely a holder saves the same content anew."""
     draw_limit: int = 0
     """Draws are below this, so that versions tie; 0: as the protocol asks."""
+    landing: float = 15
+    """How likely something that was on its way arrives next."""
     timeouts: float = 0
     faults: float = 0
     fault_menu: tuple[str, ...] = ()

@@ -8,13 +8,13 @@ from . import judge
 from .chance import Chance
 from .clients import Process
 from .history import History
-from .operations import OPERATIONS, read_and_sweep
+from .operations import NEED_HELD, OPERATIONS, read_and_sweep
 from .replicas import Cluster
 from .rules import Rules
 from .scenario import Scenario
 
 EPOCH_US = 1_700_000_100_000_000  # a slot begins
-MAX_STEPS = 4_000
+MAX_STEPS = 1_000
 
 
 class World:
@@ -49,7 +49,8 @@ class World:
 
     def _process(self, number: int) -> Process:
         wall = self.scenario.wall_error_us
-        return Process(self, number, number % self.scenario.dcs, self.chance.below(2 * wall + 1) - wall)
+        error = 0 if self.chance.percent(60) else self.chance.below(2 * wall + 1) - wall
+        return Process(self, number, number % self.scenario.dcs, error)
 
     def _draw_little(self, limit: int) -> int:
         return self.chance.below(min(limit, self.scenario.draw_limit))
@@ -103,11 +104,14 @@ def run(scenario: Scenario, seed: int, rules: Rules) -> World:
     operations, cluster, percent = world.operations, world.cluster, chance.percent
     left = 3 + chance.below(scenario.operations)
     while left or operations:
-        if left and (not operations or percent(25)):
+        if left and (not operations or percent(25 if len(operations) < 2 else scenario.crowding)):
             left -= 1
             process = chance.choose(world.processes)
-            world.start(OPERATIONS[chance.choose(scenario.menu)](world, process), process)
-        elif cluster.pending and percent(15):
+            name = chance.choose(scenario.menu)
+            if name in NEED_HELD and not world.history.held:
+                name = scenario.menu[0]
+            world.start(OPERATIONS[name](world, process), process)
+        elif cluster.pending and percent(scenario.landing):
             cluster.land_one()
         elif operations:
             world.resume(chance.below(len(operations)))

@@ -1,4 +1,4 @@
-"""Three nodes for all tests of this folder, whole again before each."""
+"""Three nodes for all tests that ask for them, started once and whole again before each."""
 
 from __future__ import annotations
 
