@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .options import Options
 from .store import CassandraStore
+from .task_rb import TaskRbTable
 
-__all__ = ["CassandraStore", "Options"]
+__all__ = ["CassandraStore", "Options", "TaskRbTable"]

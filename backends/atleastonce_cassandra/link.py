@@ -75,14 +75,18 @@ class Link:
         self.tables = Tables(options.keyspace, options.table)
         self.where = str(self.tables)
         self.profile = _profile(session, options)
+        self.verify_at = _verification_level(session, options)
         self.patience = PATIENCE_SHARE * options.timeout
         self.reading_patience = self.patience if options.speculative is None else options.speculative
         try:
-            self.settings = settings.check(self._settings_row(), options, self.where)
-            self.statements = Statements(session, self.tables, options.consistency)
+            self._prepare(options)
         except Exception as error:
             raise translate(error, self.where, writing=False) from error
-        self.verify_at = _verification_level(session, options)
+
+    def _prepare(self, options: Options) -> None:
+        """What this layout of the tables needs."""
+        self.settings = settings.check(self._settings_row(), options, self.where)
+        self.statements = Statements(self.session, self.tables, options.consistency)
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(
@@ -101,6 +105,21 @@ class Link:
         """Shut the session down, if it is our own."""
         if self._owned:
             self.session.cluster.shutdown()
+
+
+def open_link(options: Options, session: Any, kind: type[Link] = Link) -> Link:
+    """A link on the caller's session, or, where that is None, on one of our own."""
+    owned = session is None
+    if owned:
+        session = open_session(options)
+    try:
+        link = kind(session, options, owned=owned)
+        check_clocks(link)
+    except BaseException:
+        if owned:
+            session.cluster.shutdown()
+        raise
+    return link
 
 
 def open_session(options: Options) -> Any:

@@ -27,6 +27,8 @@ PORT = 9042
 USERNAME_VARIABLE = "ATLEASTONCE_CASSANDRA_USERNAME"
 PASSWORD_VARIABLE = "ATLEASTONCE_CASSANDRA_PASSWORD"  # noqa: S105 (the name of a variable)
 
+TASK_RB = "task_rb"
+LAYOUTS = ("segments", TASK_RB)
 CONSISTENCIES = ("ONE", "LOCAL_ONE", "TWO", "THREE", "LOCAL_QUORUM", "QUORUM", "EACH_QUORUM", "ALL")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _DC = re.compile(r"[^'\"\x00-\x1f]+")  # it is quoted in a statement
@@ -52,6 +54,7 @@ class Options:
             tenth of the timeout.
         single_dc_user_ids: the promise that an id that the application chose is only used in one data centre.
         max_data_bytes: the longest data of a task.
+        layout: of the tables: ``"segments"``, ours, or ``"task_rb"``, see `TaskRbTable`.
     """
 
     keyspace: str
@@ -72,6 +75,7 @@ class Options:
     speculative: float | None = None
     single_dc_user_ids: bool = False
     max_data_bytes: int = MAX_DATA_BYTES
+    layout: str = LAYOUTS[0]
 
     def __attrs_post_init__(self) -> None:
         if not _NAME.fullmatch(self.keyspace):
@@ -107,6 +111,7 @@ def options_of(url: StoreURL) -> Options:
         "speculative": _seconds,
         "user_ids": _user_ids,
         "max_data_bytes": _data_bytes,
+        "layout": _layout,
     }
     given: dict[str, Any] = url.parse_params(known)
     factor = given.pop("replication_factor", None)
@@ -202,3 +207,9 @@ def _data_bytes(text: str) -> int:
     if number > LARGEST_DATA_BYTES:
         raise ValueError(f"must be at most {LARGEST_DATA_BYTES}")
     return number
+
+
+def _layout(text: str) -> str:
+    if text not in LAYOUTS:
+        raise ValueError(f"must be one of {', '.join(LAYOUTS)}")
+    return text

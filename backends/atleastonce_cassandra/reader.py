@@ -100,13 +100,13 @@ class Reader:
             firsts = [
                 self._send(link, lists, (int_bytes(bucket),), rows=REGISTRY_PAGE) for bucket in range(LIST_BUCKETS)
             ]
-        for bucket, first in enumerate(firsts):
-            answer = self._result(link, first)
+            answers = [self._result(link, first) for first in firsts]  # while nobody can close the session
+        for bucket, answer in enumerate(answers):
             yield from (decode(name) for (name,) in answer.current_rows)
             while answer.paging_state is not None:
                 with self._links.use() as link:
                     values, state = (int_bytes(bucket),), answer.paging_state
-                    answer = self._result(
+                    answer = self._result(  # noqa: PLW2901 (the page after it)
                         link, self._send(link, link.statements.lists, values, rows=REGISTRY_PAGE, state=state)
                     )
                 yield from (decode(name) for (name,) in answer.current_rows)
@@ -123,15 +123,12 @@ class Reader:
         while waiting:
             page = waiting.popleft()
             with self._links.use() as link:
-                try:
-                    answer = page.sent.result(self._timeout)
-                except Exception as error:
-                    if page.link is link:
-                        raise translate(error, link.where, writing=False) from error
-                    waiting.appendleft(
-                        self._page(link, page.place, page.began, page.state)
-                    )  # the store was closed meanwhile
+                if (
+                    page.link is not link
+                ):  # the store was closed meanwhile, and what was under way will never be answered
+                    waiting.appendleft(self._page(link, page.place, page.began, page.state))
                     continue
+                answer = self._result(link, page.sent)
                 rows, state = answer.current_rows, answer.paging_state
                 if state is not None:
                     waiting.appendleft(self._page(link, page.place, page.began, state))

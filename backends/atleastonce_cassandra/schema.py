@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.query import SimpleStatement, tuple_factory
 
-from atleastonce.exceptions import ConfigurationError
+from atleastonce.exceptions import ConfigurationError, StoreError
 
 from . import settings
-from .errors import translate
+from .errors import describe, translate
 from .options import Options
 from .servers import connected
 from .tables import Tables
@@ -73,10 +73,7 @@ class Schema:
         row = self._settings_row()
         if row is not None:  # before the tables are looked at: a newer release's need not look like ours
             settings.check(row, self._options, str(self._tables))
-        keyspaces = self._select(
-            "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (self._options.keyspace,)
-        )
-        if not keyspaces:
+        if not self._has_keyspace():
             statements.append(self._create_keyspace())
         statements += self._create_tables()
         if not dry_run:
@@ -94,6 +91,10 @@ class Schema:
             self._check_tables()
             settings.check(self._settings_row(), self._options, str(self._tables))
         return statements
+
+    def _has_keyspace(self) -> bool:
+        there = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
+        return bool(self._select(there, (self._options.keyspace,)))
 
     def _create_keyspace(self) -> str:
         replication = self._options.replication
@@ -186,6 +187,12 @@ class Schema:
             return self._session.execute(
                 statement, values, timeout=SETUP_SECONDS, host=self._host, execution_profile=profile
             )
+        except Unauthorized as error:
+            raise StoreError(
+                f"this user may not set up {self._tables}; run store.setup() as a role that has CREATE, SELECT and MODIFY "
+                f"on the keyspace (CREATE ON ALL KEYSPACES where that is to be made, too): {describe(error)}",
+                outcome="unknown",  # what came before it may be there
+            ) from error
         except Exception as error:
             raise translate(error, str(self._tables), writing=True) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import weakref
 from collections.abc import Iterator, Sequence
@@ -16,9 +15,10 @@ from atleastonce.record import TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 
 from . import clock as machine
-from .link import Link, check_clocks, open_session
+from .forks import forget_in_child
+from .link import Link, open_link, open_session
 from .links import Links
-from .options import Options, options_of
+from .options import TASK_RB, Options, options_of
 from .player import Player
 from .protocol.client import Client
 from .protocol.clock import GivenClock, ServerClock
@@ -26,10 +26,9 @@ from .protocol.save import prepare
 from .reader import Reader
 from .reindex import reindex
 from .schema import Schema
+from .task_rb import TaskRbTable
 from .waiting import Deadline
 from .writer import Writer
-
-_stores: weakref.WeakSet[CassandraStore] = weakref.WeakSet()
 
 
 class CassandraStore:
@@ -62,12 +61,17 @@ class CassandraStore:
         self._reader = Reader(self._links, self._client, options.timeout)
         self._writer = Writer(self._links, self._client, options.timeout)
         weakref.finalize(self, self._links.close)
-        _stores.add(self)
+        forget_in_child(self)
 
     @classmethod
-    def from_url(cls, url: StoreURL, *, clock: Clock = system_clock) -> CassandraStore:
-        """The store for ``cassandra://user:password@host1,host2:9042/keyspace?local_dc=dc1``; see the parameters in `Options`."""
-        return cls(options_of(url), clock=clock, url=url)
+    def from_url(cls, url: StoreURL, *, clock: Clock = system_clock) -> CassandraStore | TaskRbTable:
+        """The store for ``cassandra://user:password@host1,host2:9042/keyspace?local_dc=dc1``; see the parameters in `Options`.
+
+        With ``layout=task_rb``, a `TaskRbTable`.
+        """
+        options = options_of(url)
+        kind = TaskRbTable if options.layout == TASK_RB else cls
+        return kind(options, clock=clock, url=url)
 
     @classmethod
     def from_session(
@@ -132,7 +136,8 @@ class CassandraStore:
         """Put every partition that has tasks into the registry again; how many there are.
 
         Needed when registry rows may be gone while tasks are not: after a restore from a backup, a truncate of the registry, or
-        the loss of more replicas than the consistency level allows. May run while the store is in use.
+        the loss of more replicas than the consistency level allows. May run while the store is in use; processes that ran
+        already when the rows were lost remember what they registered, so start those afresh first.
         """
         with self._links.use() as link:
             Player(link, self._client, Deadline(self._options.timeout)).play(prepare(self._client))
@@ -151,24 +156,6 @@ class CassandraStore:
 
 def _open(options: Options, session: Any, client: Client) -> Link:
     """A link on the caller's session, or on one of our own. (No method: whatever can open must not keep its store alive.)"""
-    owned = session is None
-    if owned:
-        session = open_session(options)
-    try:
-        link = Link(session, options, owned=owned)
-        check_clocks(link)
-    except BaseException:
-        if owned:
-            session.cluster.shutdown()
-        raise
+    link = open_link(options, session)
     client.registered.forget()  # what was registered may be gone: tables are made anew, too
     return link
-
-
-def _in_child() -> None:
-    for store in list(_stores):
-        store.forget()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_in_child)

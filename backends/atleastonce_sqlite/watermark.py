@@ -80,7 +80,7 @@ class Watermark:
         if number > 1:
             last += number - 1
             self._source.next(last - 1)
-        if last > mark or not self._mine:
+        if last > mark:  # always, where it is another's
             self._move(last, mark)
         return first
 
@@ -100,7 +100,6 @@ class Watermark:
         if self._changed:
             cursor.execute(_WRITE, (self._floor, self._slack, self._owner))
         self._read = self._changed = False
-        self._unused = 0
 
     def roll_back(self) -> None:
         """The transaction is undone: what was to be the mark is not."""

@@ -35,7 +35,7 @@ def save(client: Client, place: Place, rows: Sequence[Row]) -> Steps[None]:
     if place not in client.registered:
         yield from register(client, place)
     yield Write(place, rows)
-    yield from _verify(client, place, [row for row in rows if row.verify])
+    yield from verify(client, place, [row for row in rows if row.verify])
     # A sweep may have found the place empty just before the row came, and have unregistered it since. That is possible
     # only when its slot is over by now; so the clock is asked now, after the row is there, and not before.
     if place.slot != SHARD_SLOT:
@@ -51,7 +51,7 @@ def register(client: Client, place: Place) -> Steps[None]:
     client.registered.add(place)
 
 
-def _verify(client: Client, place: Place, rows: Sequence[Row]) -> Steps[None]:
+def verify(client: Client, place: Place, rows: Sequence[Row]) -> Steps[None]:
     """Read the rows back; write again what is not there as it was written."""
     ahead = 0
     longest_wait = 0

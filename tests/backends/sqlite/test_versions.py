@@ -8,6 +8,7 @@ import pytest
 
 from atleastonce.exceptions import StoreUnavailable
 from atleastonce.record import TaskKey
+from atleastonce.store import FUTURE_US
 from atleastonce.testing import TestClock
 from atleastonce_sqlite import SqliteStore
 from atleastonce_sqlite.watermark import FAR_AHEAD_US, SLACK_US
@@ -174,6 +175,29 @@ def test_a_record_from_the_far_future_does_not_take_the_file_with_it(open_store,
     assert save(open_store()) == clock()
 
 
+def test_every_version_that_complete_trusts_is_below_the_mark(open_store, clock, path):
+    """A task's version of up to 5 minutes ahead removes all that are not above it."""
+    trusted = save(open_store(), saved_at=clock() + FUTURE_US - 1)
+    assert trusted == clock() + FUTURE_US
+    assert sum(settings(path)[:2]) >= trusted
+
+
+def test_a_batch_of_two_takes_two_versions(open_store):
+    store = open_store()
+    last = 0
+    for number in range(5):  # the clock stands still
+        versions = [*store.store([record(f"{number}-a"), record(f"{number}-b")]), save(store, f"{number}-c")]
+        assert [last, *versions] == sorted({last, *versions})
+        last = versions[-1]
+
+
+def test_deletes_leave_the_mark_as_it_is(open_store, path):
+    save(open_store())
+    before = settings(path)
+    open_store().delete([TaskKey("list", "x"), TaskKey("list", "y")])
+    assert settings(path) == before
+
+
 def test_a_record_from_the_near_future_is_below_the_mark(open_store, clock):
     near = clock() + FAR_AHEAD_US // 2
     old = save(open_store(), saved_at=near)
@@ -213,6 +237,27 @@ def test_a_batch_with_one_key_that_is_there_saves_every_record(open_store, clock
         (it.id, it.data, version) for it, version in zip(batch, versions, strict=True)
     ]
     assert versions[500] > old
+
+
+@needs_fork
+def test_a_child_does_not_go_on_with_its_parents_mark(path, clock):
+    """Each of the two would think that nobody else gives versions below it."""
+    store = SqliteStore(path, clock=clock)
+    for number in range(3):
+        save(store, str(number))
+        clock.advance(timedelta(milliseconds=1))
+    told = path.with_name("version")
+
+    def save_and_complete():
+        clock.advance(timedelta(milliseconds=20))
+        version = save(store, "x")
+        store.delete([TaskKey("list", "x", version)])
+        told.write_text(str(version))
+
+    in_child(save_and_complete)
+    old = int(told.read_text())
+    assert save(store, "x") > old
+    store.close()
 
 
 def test_a_version_that_happens_to_be_that_of_another_store_is_no_own_one(open_store, path, clock):
@@ -281,7 +326,7 @@ def test_a_save_that_never_began_leaves_no_old_version_behind(path, clock):
     with locked(path), pytest.raises(StoreUnavailable):
         save(store)
     clock.advance(timedelta(hours=1))
-    assert save(store) == clock()
+    assert save(store, "new") == clock()
     store.close()
 
 

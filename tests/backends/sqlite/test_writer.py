@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 
 from atleastonce.exceptions import ConfigurationError, InvalidTask, StoreUnavailable
 from atleastonce.record import TaskKey
+from atleastonce.testing import TestClock
 from atleastonce_sqlite import SqliteStore
 from atleastonce_sqlite.connections import Connections
 from atleastonce_sqlite.requests import SaveOne
@@ -83,6 +85,22 @@ def test_one_that_fails_does_not_fail_its_neighbours(together, store, bad):
     assert [isinstance(result, InvalidTask) for result in results] == [False, False, True, False, False, True, False]
     assert results[2] is not results[5]
     assert ids(store) == ["1", "2", "3", "4"]
+
+
+def test_each_that_is_committed_together_has_a_version_of_its_own(path):
+    """Also where the clock has passed the mark, so that no single statement will do."""
+    clock = TestClock()
+    store = SqliteStore(path, clock=clock)
+    for number in range(3):
+        store.store([record(str(number))])
+        clock.advance(timedelta(milliseconds=1))
+    clock.advance(timedelta(seconds=1))
+    deleted, *saved = Together(store, path).run(
+        lambda store: store.delete([TaskKey("list", "0")]), save("a"), save("b"), save("c")
+    )
+    assert deleted is None
+    assert [version for [version] in saved] == [clock(), clock() + 1, clock() + 2]
+    store.close()
 
 
 def test_a_lock_that_stays_fails_all_who_wait_each_with_its_own_error(path):
