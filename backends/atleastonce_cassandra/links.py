@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from .link import Link
 
@@ -30,16 +29,12 @@ class Links:
         self._lock = threading.Lock()
         self._link: Link | None = None
 
-    @contextlib.contextmanager
-    def use(self) -> Iterator[Link]:
-        """The session, opened if need be. Closing waits until it is given back."""
-        link = self._borrow()
-        try:
-            yield link
-        finally:
-            self._give_back(link)
+    def use(self) -> _Borrowed:
+        """A context that lends the session, opened if need be. Closing waits until it is given back."""
+        return _Borrowed(self)
 
-    def _borrow(self) -> Link:
+    def borrow(self) -> Link:
+        """The session; see `use`."""
         with self._lock:
             link = self._link
             if link is not None:
@@ -55,7 +50,8 @@ class Links:
                 link.users += 1
             return link
 
-    def _give_back(self, link: Link) -> None:
+    def give_back(self, link: Link) -> None:
+        """It is no longer used; see `use`."""
         with self._lock:
             link.users -= 1
             over = link.users == 0 and link is not self._link
@@ -70,3 +66,19 @@ class Links:
         if over:
             assert link is not None
             link.close()
+
+
+class _Borrowed:
+    """A class, since a generator's context takes four times as long, and each save needs one."""
+
+    __slots__ = ("_link", "_links")
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    def __enter__(self) -> Link:
+        self._link = self._links.borrow()
+        return self._link
+
+    def __exit__(self, *error: object) -> None:
+        self._links.give_back(self._link)

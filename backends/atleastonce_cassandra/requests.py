@@ -36,6 +36,9 @@ def requests_of(step: Step, link: Link) -> list[Request]:
 
 def chunks(rows: Sequence[Row], most_rows: int = MAX_BATCH_ROWS, most_bytes: int = MAX_BATCH_BYTES) -> Iterator[slice]:
     """Slices of the rows, each of so many rows and bytes at most (one row at least)."""
+    if len(rows) <= most_rows and sum([len(row.cell) for row in rows]) <= most_bytes:
+        yield slice(0, len(rows))
+        return
     start = size = 0
     for end, row in enumerate(rows):
         length = len(row.cell)
@@ -43,8 +46,7 @@ def chunks(rows: Sequence[Row], most_rows: int = MAX_BATCH_ROWS, most_bytes: int
             yield slice(start, end)
             start, size = end, 0
         size += length
-    if rows:
-        yield slice(start, len(rows))
+    yield slice(start, len(rows))
 
 
 def _measure(step: Measure, link: Link) -> Iterator[Request]:
@@ -80,15 +82,17 @@ def _delete(step: Delete, link: Link) -> Iterator[Request]:
 
 
 def _read(step: Read, link: Link) -> Iterator[Request]:
-    key = place_values(step.place)
-    usual = [id for id in step.ids if is_utf8(id)]
-    for start in range(0, len(usual), MAX_IDS_READ):
-        ids = list_value(usual[start : start + MAX_IDS_READ])
-        yield Request(Encoded(link.statements.read, (*key, ids), link.verify_at), reading=True)
-    if len(usual) < len(step.ids):  # the server takes others as an id, but not in a list of ids
-        for id in step.ids:
-            if not is_utf8(id):
-                yield Request(Encoded(link.statements.read_one, (*key, id), link.verify_at), reading=True)
+    key, ids = place_values(step.place), step.ids
+    if len(ids) > 1:
+        usual = [id for id in ids if is_utf8(id)]
+        for start in range(0, len(usual), MAX_IDS_READ):
+            part = list_value(usual[start : start + MAX_IDS_READ])
+            yield Request(Encoded(link.statements.read, (*key, part), link.verify_at), reading=True)
+        if len(usual) == len(ids):
+            return
+        ids = [id for id in ids if not is_utf8(id)]  # the server takes them as an id, but not in a list of ids
+    for id in ids:
+        yield Request(Encoded(link.statements.read_one, (*key, id), link.verify_at), reading=True)
 
 
 def _read_empty(step: ReadEmpty, link: Link) -> Iterator[Request]:

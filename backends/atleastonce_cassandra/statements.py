@@ -59,10 +59,15 @@ class Statements:
 class Encoded(BoundStatement):  # type: ignore[misc]  # the driver has no types
     """A prepared statement with values that are encoded already."""
 
+    raw_values = "..."  # what its repr shows
+
     def __init__(self, prepared: Any, values: Sequence[bytes], consistency: int | None = None) -> None:
-        super().__init__(prepared, consistency_level=consistency)
+        # Not by way of the driver's own, which looks at all that could be set; what is not set here is None in its classes.
+        self.prepared_statement = prepared
         self.values = values
-        self.raw_values = "..."  # what its repr shows
+        self.consistency_level = prepared.consistency_level if consistency is None else consistency
+        self.is_idempotent = prepared.is_idempotent
+        self.keyspace = prepared.column_metadata[0].keyspace_name if prepared.column_metadata else None
 
 
 class RowBatch(BatchStatement):  # type: ignore[misc]  # the driver has no types

@@ -22,7 +22,7 @@ from .errors import translate
 from .forks import forget_in_child
 from .link import open_link, open_session
 from .links import Links
-from .options import Options
+from .options import Options, options_of
 from .player import IN_FLIGHT, Player
 from .protocol.client import Client
 from .protocol.clock import GivenClock, ServerClock
@@ -76,6 +76,11 @@ class TaskRbTable:
         self._links = Links(partial(open_link, options, session, TaskRbLink))
         weakref.finalize(self, self._links.close)
         forget_in_child(self)
+
+    @classmethod
+    def from_url(cls, url: StoreURL, *, clock: Clock = system_clock) -> TaskRbTable:
+        """The table for ``cassandra://host1,host2/keyspace?table=tasks``, with the parameters of `CassandraStore`."""
+        return cls(options_of(url), clock=clock, url=url)
 
     def __repr__(self) -> str:
         return f"TaskRbTable({self._options.keyspace!r}, table={self._options.table!r})"

@@ -34,9 +34,10 @@ Key = tuple[bytes, int | None]  # an id and a version
 
 
 class _Single(Request):
-    """One thread's write of one task: a row to save, or else a key to complete."""
+    """One thread's write of one task: a row to save, or else a key to complete; and the session that this thread has borrowed."""
 
-    def __init__(self, place: Place, row: Row | None, key: Key | None) -> None:
+    def __init__(self, link: Link, place: Place, row: Row | None, key: Key | None) -> None:
+        self.link = link
         self.place = place
         self.row = row
         self.key = key
@@ -67,18 +68,16 @@ class Writer:
         with self._links.use() as link:
             if self._client.clock.is_due():
                 self._player(link).play(prepare(self._client))
+            if len(records) == 1:
+                return [self._store_one(link, records[0])]
             rows, waves = self._rows(link, records)
-            if len(rows) == 1:
-                (place,) = waves[0]
-                self._take(_Single(place, rows[0], None))
-            else:
-                player = self._player(link, len(records))
-                for wave in waves:
-                    player.play_all(
-                        save(self._client, place, part)
-                        for place, group in wave.items()
-                        for part in _parts(list(group.values()))
-                    )
+            player = self._player(link, len(records))
+            for wave in waves:
+                player.play_all(
+                    save(self._client, place, part)
+                    for place, group in wave.items()
+                    for part in _parts(list(group.values()))
+                )
         return [row.version for row in rows]
 
     def delete(self, keys: Sequence[TaskKey]) -> None:
@@ -92,9 +91,19 @@ class Writer:
                 by_place.setdefault(place, []).append((id, key.saved_at))
             if len(keys) == 1:
                 ((place, (one,)),) = by_place.items()
-                self._take(_Single(place, None, one))
+                self._take(_Single(link, place, None, one))
             else:
                 self._player(link, len(keys)).play_all(complete(place, group) for place, group in by_place.items())
+
+    def _store_one(self, link: Link, record: TaskRecord) -> int:
+        """Save it, together with what other threads save there meanwhile; its version."""
+        fresh = record.drawn and record.saved_at is None
+        version = self._client.versions.give(1, record.saved_at, shared=not fresh)
+        id = encode(record.id)
+        row = Row(id, cell_of(record), version, not fresh)
+        place = Place(encode(record.task_list), *segment_of(record.id, id, link.settings.shards))
+        self._take(_Single(link, place, row, None))
+        return row.version
 
     def _rows(self, link: Link, records: Sequence[TaskRecord]) -> tuple[list[Row], list[dict[Place, dict[bytes, Row]]]]:
         """A row for each record; and the rows by place and id, in waves in which each key is there once."""
@@ -125,30 +134,34 @@ class Writer:
         self._turns[hash(request.place) % STRIPES].take(request)
 
     def _serve(self, requests: Sequence[Any]) -> None:
-        """Do what these threads want, in as few requests as it takes."""
-        with self._links.use() as link:
-            if len(requests) == 1:
-                self._serve_one(link, requests[0])
-                return
-            player = self._player(link)  # one deadline for all waves
-            try:
-                for wave in _waves(requests):
-                    player.play_all(self._steps(wave))
-            except AtLeastOnceError as error:
-                if isinstance(error, StoreUnavailable):
-                    for request in requests:
-                        request.error = _own(error)
-                        request.finished = True
-                else:  # one of them was refused, and that must not fail its neighbours
-                    for request in requests:
-                        self._serve_one(link, request)
-            else:
+        """Do what these threads want, in as few requests as it takes. The first one is this thread's own."""
+        link = requests[0].link
+        if len(requests) == 1:
+            self._serve_one(link, requests[0])
+            return
+        player = self._player(link)  # one deadline for all waves
+        try:
+            for wave in _waves(requests):
+                player.play_all(self._steps(wave))
+        except AtLeastOnceError as error:
+            if isinstance(error, StoreUnavailable):
                 for request in requests:
+                    request.error = _own(error)
                     request.finished = True
+            else:  # one of them was refused, and that must not fail its neighbours
+                for request in requests:
+                    self._serve_one(link, request)
+        else:
+            for request in requests:
+                request.finished = True
 
     def _serve_one(self, link: Link, request: _Single) -> None:
+        row, key = request.row, request.key
         try:
-            self._player(link).play(next(self._steps((request,))))
+            if row is not None:
+                self._player(link).play(save(self._client, request.place, (row,)))
+            elif key is not None:
+                self._player(link).play(complete(request.place, (key,)))
         except AtLeastOnceError as error:
             request.error = error
         request.finished = True

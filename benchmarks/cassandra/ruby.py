@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from cassandra import ReadFailure
+from cassandra.query import BatchStatement, BatchType
 
 from ..payloads import json_bytes, small
 from ..result import Result, summarise
 from ..settings import Settings
-from .batch import concurrently
 from .flat import OPEN, timed
 
 STEPS = 10
 STEP = 11_000
 """Completions between two readings: in ten steps more than the 100,000 deletions that a server reads past by default."""
+
+BATCH = 200
+"""Rows in one request of the preparation."""
 
 TABLE = "task_rb"
 
@@ -40,8 +44,8 @@ def results(settings: Settings) -> Iterator[Result]:
             store.save_all(tasks)
             store.complete_all(tasks[left:])
             rows = [("ruby", str(uuid.uuid4()), json_bytes(task).decode(), task.type) for task in tasks]
-            concurrently(session, insert, rows)
-            concurrently(session, delete, [(row[0], row[1], row[3]) for row in rows[left:]])
+            _in_batches(session, insert, rows)
+            _in_batches(session, delete, [(row[0], row[1], row[3]) for row in rows[left:]])
             completed, expected = (number + 1) * (step - left), (number + 1) * left
             ours = timed(lambda: list(store.all("ruby")), expected)
             began = time.perf_counter()
@@ -60,3 +64,11 @@ def results(settings: Settings) -> Iterator[Result]:
         note="select / our all, by completions: " + "; ".join(readings) + ("" if failed else "; it did not fail"),
         **summarise([failed or completed]),
     )
+
+
+def _in_batches(session: Any, statement: Any, rows: list[tuple[str, ...]]) -> None:
+    """Execute it for each; in batches, since this is only the way to what is measured."""
+    for start in range(0, len(rows), BATCH):
+        batch = BatchStatement(BatchType.UNLOGGED)
+        batch.add_all([statement] * BATCH, rows[start : start + BATCH])
+        session.execute(batch)

@@ -7,6 +7,7 @@ import re
 import atleastonce
 import atleastonce.testing
 import atleastonce.testing.cassandra
+import atleastonce_cassandra
 from atleastonce.testing import fixtures
 from atleastonce.testing.cassandra import fixtures as cassandra_fixtures
 
@@ -21,8 +22,8 @@ def documented() -> set[str]:
 
 
 def test_every_public_name_is_there() -> None:
-    """What ``import atleastonce``, ``atleastonce.testing`` and its ``cassandra`` offer."""
-    public = (atleastonce, atleastonce.testing, atleastonce.testing.cassandra)
+    """What ``import atleastonce``, ``atleastonce.testing``, its ``cassandra`` and the Cassandra backend offer."""
+    public = (atleastonce, atleastonce.testing, atleastonce.testing.cassandra, atleastonce_cassandra)
     assert {name for module in public for name in module.__all__} <= documented()
 
 

@@ -188,7 +188,7 @@ class TestTaskRb:
         ruby("neighbour")
         for id, tag, data in ((text, "'T'", "'{}'"), ("'t'", text, "'{}'"), ("'d'", "'Photos::DeleteItem'", text)):
             session.execute(
-                f"INSERT INTO tasks (task_list, id, type, data) VALUES ('{task_list}', {id}, {type}, {data})"
+                f"INSERT INTO tasks (task_list, id, type, data) VALUES ('{task_list}', {id}, {tag}, {data})"
             )
         session.execute(f"INSERT INTO tasks (task_list, id, type, data) VALUES ({text}, '1', 'T', '{{}}')")
         before = backend._links._link

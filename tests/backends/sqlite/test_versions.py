@@ -182,13 +182,13 @@ def test_every_version_that_complete_trusts_is_below_the_mark(open_store, clock,
     assert sum(settings(path)[:2]) >= trusted
 
 
-def test_a_batch_of_two_takes_two_versions(open_store):
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_a_batch_takes_as_many_versions_as_it_has_records(open_store, size):
     store = open_store()
-    last = 0
+    versions = []
     for number in range(5):  # the clock stands still
-        versions = [*store.store([record(f"{number}-a"), record(f"{number}-b")]), save(store, f"{number}-c")]
-        assert [last, *versions] == sorted({last, *versions})
-        last = versions[-1]
+        versions += [*store.store([record(f"{number}-{part}") for part in range(size)]), save(store, f"{number}-last")]
+    assert versions == sorted(set(versions))
 
 
 def test_deletes_leave_the_mark_as_it_is(open_store, path):

@@ -26,6 +26,9 @@ from .cells import deleted, has_task, inserted, is_row, registered
 from .clients import Process
 from .replicas import Mutation, Refused
 
+DEADLINE_US = 60_000_000
+"""Of all tries of one request together."""
+
 
 class Report(NamedTuple):
     """Write a failure report. A step of the simulation's own until the protocol has one."""
@@ -60,12 +63,15 @@ def play(world, process: Process, steps: Generator) -> Generator[None, None, Any
 
 
 def _write(world, process: Process, mutation: Mutation) -> Generator:
-    """Write with retries: a write timeout is retried, and what timed out may land all the same, then or later."""
-    cluster, chance = world.cluster, world.chance
+    """Write with retries: a write timeout is retried, and what timed out may land all the same, then or later.
+
+    Not after the deadline: a write that comes back after gc_grace would bring back what was completed and purged meanwhile.
+    """
+    cluster, chance, began = world.cluster, world.chance, process.elapsed()
     while chance.percent(world.scenario.timeouts):
         cluster.straggle(mutation)
         yield
-        if chance.percent(40):
+        if chance.percent(40) or process.elapsed() - began > DEADLINE_US:
             raise Refused("no answer in time")
     yield from cluster.write(process.dc, mutation)
 

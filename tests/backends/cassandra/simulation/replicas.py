@@ -50,13 +50,21 @@ class Cluster:
     def write(self, dc: int, mutation: Mutation) -> Iterator[None]:
         """Write at LOCAL_QUORUM; all rows of one mutation land on a replica at once. Ends with the acknowledgement."""
         order = self._local(dc, self.write_level)
-        rest = [replica for replica in self.everyone if replica not in order]
-        for replica in order:
-            self._land(replica, mutation)
+        others = [replica for replica in self.everyone if replica not in order]
+        until, is_hinted = self.now + HINT_WINDOW_US, False
+        for count, replica in enumerate(order, 1):
+            if self.now < until:
+                self._land(replica, mutation)
             if self.chance.percent(20):
+                if not is_hinted:  # the servers go on, however long this client is stopped
+                    is_hinted = True
+                    for other in (*order[count:], *others):
+                        self.hint(other, mutation)
                 yield
+        if is_hinted:
+            return
         lags = self.chance.percent(50)  # the way to the other data centres
-        for replica in rest:
+        for replica in others:
             far = replica // REPLICAS != dc
             if replica != self.down and not (far and lags) and self.chance.percent(50):
                 self._land(replica, mutation)
