@@ -41,18 +41,19 @@ _NEVER_SENT = (
 _NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
 
 
-def translate(error: Exception, where: str, *, writing: bool, doubtful: bool = False) -> AtLeastOnceError:
+def translate(error: Exception, where: str, *, writing: bool) -> AtLeastOnceError:
     """Our error for one that the driver raised.
 
     Args:
-        error: the driver's.
+        error: the driver's. `Sent` marks one as `doubtful` when an earlier attempt may have been applied, whatever became of the
+            last one.
         where: names the keyspace and table, for the message.
         writing: whether the request would have changed anything.
-        doubtful: whether it may have been applied by an earlier attempt, whatever became of the last one.
     """
     if isinstance(error, AtLeastOnceError):
         return error
-    outcome: Any = "unknown" if writing and (doubtful or not _was_never_sent(error)) else "not_applied"
+    doubtful = getattr(error, "doubtful", False) or not _was_never_sent(error)
+    outcome: Any = "unknown" if writing and doubtful else "not_applied"
     if isinstance(error, Unauthorized):
         return StoreError(
             f"the user may not do this on {where}: {_first_line(error)}; grant SELECT and MODIFY on its tables",

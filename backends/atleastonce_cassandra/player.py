@@ -34,7 +34,6 @@ class _Play:
         self.waiting = 0  # requests of this step that are not answered
         self.results: list[Any] = []
         self.error: Exception | None = None
-        self.doubtful = False  # whether a request of this step that failed may have been applied
         self.returned: Any = None
 
     @property
@@ -143,7 +142,6 @@ class Player:
             return sent.result(self._deadline.left())
         except Exception as error:  # noqa: BLE001 (whatever the driver raises becomes ours)
             play.error = play.error or error
-            play.doubtful = play.doubtful or sent.doubtful
             return None
 
     def _requests(self, play: _Play, step: Step) -> list[Request]:
@@ -152,7 +150,6 @@ class Player:
             raise StoreUnavailable(f"Cassandra did not answer in time on {self._link.where}", outcome="not_applied")
         play.step = step
         play.error = None
-        play.doubtful = False
         play.results = []
         play.began = self._client.clock.elapsed()
         if isinstance(step, Wait):
@@ -168,7 +165,7 @@ class Player:
         if play.error is not None:
             if isinstance(step, (ReadEmpty, Unregister)):
                 return None
-            error = translate(play.error, self._link.where, writing=writing, doubtful=play.doubtful)
+            error = translate(play.error, self._link.where, writing=writing)
             if writing and (
                 getattr(error, "outcome", None) == "unknown" or any(result is not None for result in play.results)
             ):

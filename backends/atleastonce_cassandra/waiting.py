@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 from cassandra import OperationTimedOut
 from cassandra.cluster import NoHostAvailable
@@ -51,7 +51,7 @@ class Sent:
     """
 
     __slots__ = (
-        "_arrived", "_asked", "_profile", "_session", "_state", "_statement", "_under_way", "doubtful", "due", "error",
+        "_arrived", "_asked", "_profile", "_session", "_state", "_statement", "_under_way", "due", "error",
         "over", "tag", "value",
     )  # fmt: skip
 
@@ -73,7 +73,6 @@ class Sent:
         self.over = False
         self.value: Any = None
         self.error: Exception | None = None
-        self.doubtful = False  # whether an attempt that failed, or goes on, may have been applied
         self._asked: list[Any] = []
         self._under_way = 0
         self._send(None)
@@ -114,7 +113,8 @@ class Sent:
                 error = raised.with_traceback(None)  # which holds this frame, and this frame the error
         if error is not None:
             self.error = error
-            self.doubtful = self._under_way > 0 or getattr(self._statement, "doubtful", False)
+            if self._under_way or getattr(self._statement, "doubtful", False):
+                cast(Any, error).doubtful = True  # to `translate`: an attempt that failed, or goes on, may be applied
             if self._under_way and isinstance(error, NoHostAvailable):
                 return False
         self._end()
@@ -123,7 +123,6 @@ class Sent:
     def give_up(self) -> None:
         """It took too long."""
         self.error = OperationTimedOut({})
-        self.doubtful = True
         self._end()
 
     def result(self, seconds: float) -> Any:
