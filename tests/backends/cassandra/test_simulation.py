@@ -25,7 +25,7 @@ def test_nothing_is_lost_or_comes_back(name):
         acked += sum(saved.acked <= world.step for saved in world.history.saves)
         completed += len(world.history.acked_completes)
     assert acked > SEEDS  # else nothing was judged
-    assert completed > 0
+    assert completed > 0 or "complete" not in SCENARIOS[name].menu
 
 
 def test_a_seed_decides_a_run():

@@ -9,10 +9,11 @@ import pytest
 
 from atleastonce_cassandra.protocol import places, sweep, versions
 from atleastonce_cassandra.protocol.places import SLOT_US, Place
+from atleastonce_cassandra.protocol.steps import Stored
 
 from .simulation import operations as op
 from .simulation.explore import SmallWorld, interleavings
-from .simulation.mutants import MUTANTS
+from .simulation.mutants import MUTANTS, verified_by
 from .simulation.scenario import HOUR, MINUTE, SECOND
 
 SKEWS = (-30 * SECOND, 0, 30 * SECOND)
@@ -57,7 +58,7 @@ def two_saves(errors, late_acks):
 
 @pytest.mark.parametrize("errors", list(product(SKEWS, SKEWS, (0,))), ids=str)
 def test_two_saves_of_one_key(errors):
-    found, orders = findings_of(lambda: two_saves(errors, late_acks=True))
+    found, orders = findings_of(lambda: two_saves(errors, late_acks=True), depth=10)
     assert not found
     assert orders > 200
 
@@ -160,6 +161,44 @@ def test_a_stop_of_hours_anywhere_in_a_save_that_a_sweep_meets():
     found, orders = findings_of(lambda: late_save_and_sweep((-30 * SECOND, 30 * SECOND), 2 * HOUR + MINUTE), depth=9)
     assert not found
     assert orders > 1_000
+
+
+def forced_to_tie(monkeypatch):
+    """Both saves get one version at first; what is written again is drawn as ever."""
+    give, first_given = versions.VersionGiver.give, []
+
+    def tied(self, count, floor, *, shared):
+        if floor is None and first_given:
+            return first_given[0]
+        version = give(self, count, floor, shared=shared)
+        if floor is None:
+            first_given.append(version)
+        return version
+
+    monkeypatch.setattr(versions.VersionGiver, "give", tied)
+    return first_given
+
+
+def count_lost_ties(monkeypatch):
+    first_given = forced_to_tie(monkeypatch)
+
+    def make():
+        first_given.clear()
+        return two_saves((0, 0, 0), late_acks=True)
+
+    found, _ = findings_of(make, depth=10)
+    assert all(finding.startswith("LOST") for finding in found)
+    return len(found)
+
+
+def test_a_tie_is_seen_by_its_content(monkeypatch):
+    """Two who wrote one version at the same time: whoever sees the other's content writes again, above it."""
+    with monkeypatch.context() as patch:
+        seen = count_lost_ties(patch)
+    of_version_only = verified_by(lambda stored, row: Stored(stored.version, row.cell))
+    with monkeypatch.context() as patch:
+        of_version_only(patch)
+        assert count_lost_ties(patch) > seen
 
 
 def test_equal_versions_lose_which_is_why_they_are_drawn(monkeypatch):

@@ -18,3 +18,13 @@ def test_without_the_rule_it_shows(name, monkeypatch):
         if any(finding.startswith(mutant.shows) for finding in run(scenario, seed, Rules()).history.findings):
             return
     pytest.fail(f"none of {mutant.shows} within {mutant.within} runs of {mutant.scenario_name!r}")
+
+
+CONTROLLED = [name for name, mutant in MUTANTS.items() if mutant.setting]
+
+
+@pytest.mark.parametrize("name", CONTROLLED)
+def test_with_the_rule_the_same_circumstances_show_nothing(name):
+    scenario = MUTANTS[name].control
+    for seed in range(500):
+        assert not run(scenario, seed, Rules()).history.findings, seed

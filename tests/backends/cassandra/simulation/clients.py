@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from atleastonce_cassandra.protocol.client import Client
-from atleastonce_cassandra.protocol.clock import ServerClock
 
 BOOTED_US = 5_000_000_000
 
@@ -49,6 +48,3 @@ class Process:
         self.wakes = self._world.now + duration
         self.frozen_us += duration
         self.unmeasured_us += duration
-
-
-__all__ = ["Process", "ServerClock"]

@@ -40,8 +40,6 @@ class Scenario:
     user_ids: tuple[bytes, ...] = (b"u",)
     same_cell: float = 0
     """How likely a holder saves the same content anew."""
-    draw_limit: int = 0
-    """Draws are below this, so that versions tie; 0: as the protocol asks."""
     landing: float = 15
     """How likely something that was on its way arrives next."""
     timeouts: float = 0

@@ -42,7 +42,7 @@ class World:
         self.cluster.advance(self.now)
         skew = scenario.server_skew_us
         self._skews = [chance.below(skew + 1) - skew // 2 for _ in self.cluster.everyone]
-        self.draw = chance.below if not scenario.draw_limit else self._draw_little
+        self.draw = chance.below
         self._ids = self._cells = 0
         self.operations: list[tuple[Process, int, Generator]] = []
         self.processes = [self._process(number) for number in range(scenario.processes)]
@@ -51,9 +51,6 @@ class World:
         wall = self.scenario.wall_error_us
         error = 0 if self.chance.percent(60) else self.chance.below(2 * wall + 1) - wall
         return Process(self, number, number % self.scenario.dcs, error)
-
-    def _draw_little(self, limit: int) -> int:
-        return self.chance.below(min(limit, self.scenario.draw_limit))
 
     def server_now(self, process: Process) -> int:
         """What the clock of some server of its data centre shows."""
