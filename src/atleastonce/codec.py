@@ -93,6 +93,7 @@ def hash_of(task: Any) -> dict[str, Any]:
         "type": cls._type,
         "data": loads(data_of(task)),
     }
+    task.__dict__.pop("_drawn", None)  # whoever gets the hash may save the id too
     if task._saved_at is not None:
         task_hash["saved_at"] = task._saved_at
     if task._run_at is not None:
