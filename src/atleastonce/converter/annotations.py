@@ -110,7 +110,7 @@ def is_union(tp: Any) -> bool:
 
 def is_nested(tp: Any) -> bool:
     """Whether the bare type is an attrs class or a dataclass."""
-    return isinstance(tp, type) and get_origin(tp) is None and (attrs.has(tp) or dataclasses.is_dataclass(tp))
+    return isinstance(tp, type) and (attrs.has(tp) or dataclasses.is_dataclass(tp))
 
 
 def is_enum(tp: Any) -> bool:
@@ -301,4 +301,4 @@ def _check_apart(parts: list[Any]) -> None:
 
 
 def _name(tp: Any) -> str:
-    return tp.__name__ if isinstance(tp, type) and get_origin(tp) is None else str(tp)
+    return tp.__name__ if isinstance(tp, type) else str(tp)
