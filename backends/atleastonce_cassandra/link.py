@@ -24,6 +24,7 @@ from atleastonce.exceptions import ConfigurationError
 
 from . import settings
 from .errors import describe, translate
+from .forks import no_fork
 from .options import Options
 from .retries import Idempotent
 from .servers import connected
@@ -128,8 +129,9 @@ def open_session(options: Options) -> Any:
     for protocol in PROTOCOLS:
         cluster = None
         try:
-            cluster = _cluster(options, protocol)
-            return cluster.connect()
+            with no_fork():
+                cluster = _cluster(options, protocol)
+                return cluster.connect()
         except Exception as error:
             if cluster is not None:
                 cluster.shutdown()

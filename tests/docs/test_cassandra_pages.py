@@ -27,8 +27,13 @@ class NoServer:
     def all_hosts(self) -> list[Any]:
         return []
 
-    def execution_profile_clone_update(self, *arguments: Any, **changes: Any) -> None:
-        pass
+    load_balancing_policy = None
+
+    def execution_profile_clone_update(self, *arguments: Any, **changes: Any) -> NoServer:
+        return self
+
+    def get_pool_state(self) -> dict[Any, Any]:
+        return {}
 
     def execute(self, statement: Any, *arguments: Any, **options: Any) -> list[Any]:
         return [("5.0.8",)] if "release_version" in str(statement) else []

@@ -22,7 +22,7 @@ RUBY_TABLE = (
 )
 
 
-class DeleteItem(Task, tag="Photos::DeleteItem"):
+class DeleteItem(Task, tag="Albums::DeleteItem"):
     item_id: str
 
     def execute(self):
@@ -60,7 +60,7 @@ def store(backend):
 def ruby(session, task_list):
     """Saves a task as task_rb does."""
 
-    def save(id, type="Photos::DeleteItem", data='{"item_id":"123"}', rest=""):
+    def save(id, type="Albums::DeleteItem", data='{"item_id":"123"}', rest=""):
         session.execute(
             f"INSERT INTO tasks (task_list, id, type, data) VALUES (%s, %s, %s, %s) {rest}", (task_list, id, type, data)
         )
@@ -96,7 +96,7 @@ class TestTaskRb:
         task = DeleteItem.build(task_list=task_list, id="my_id", data={"item_id": "123", "more": [1]})
         store.save(task)
         ((id, type, data),) = rows()
-        assert (id, type, json.loads(data)) == ("my_id", "Photos::DeleteItem", {"item_id": "123", "more": [1]})
+        assert (id, type, json.loads(data)) == ("my_id", "Albums::DeleteItem", {"item_id": "123", "more": [1]})
         first = task.delivery.saved_at
         store.save(task)
         assert task.delivery.saved_at > first
@@ -135,7 +135,7 @@ class TestTaskRb:
     def test_an_id_of_several_types(self, store, ruby, rows, task_list):
         """Each is a task that somebody saved: none is lost on account of another."""
         ruby("1", "Photos::MoveItem", rest="USING TIMESTAMP 500")
-        ruby("1", "Photos::DeleteItem", rest="USING TIMESTAMP 700")
+        ruby("1", "Albums::DeleteItem", rest="USING TIMESTAMP 700")
         ruby("2")
         first, second, third = store.all(task_list)
         assert (type(first), type(second), third.id) == (DeleteItem, MoveItem, "2")
@@ -143,12 +143,12 @@ class TestTaskRb:
         assert store.count(task_list) == 3
         for _ in range(2):
             store.complete(first)
-            assert [row[:2] for row in rows()] == [("1", "Photos::MoveItem"), ("2", "Photos::DeleteItem")]
+            assert [row[:2] for row in rows()] == [("1", "Photos::MoveItem"), ("2", "Albums::DeleteItem")]
         store.save(first)
         store.save(second)
         assert len(rows()) == 3
         store.complete(second)
-        assert [row[:2] for row in rows()] == [("1", "Photos::DeleteItem"), ("2", "Photos::DeleteItem")]
+        assert [row[:2] for row in rows()] == [("1", "Albums::DeleteItem"), ("2", "Albums::DeleteItem")]
         ruby("1", "Photos::MoveItem")
         store.complete(DeleteItem(task_list=task_list, id="1", item_id="123"))  # as task_rb itself
         assert [row[0] for row in rows()] == ["2"]
@@ -186,7 +186,7 @@ class TestTaskRb:
     def test_garbled_bytes(self, backend, store, session, ruby, task_list, garble):
         text = f"blobAsText(0x{garble})"
         ruby("neighbour")
-        for id, tag, data in ((text, "'T'", "'{}'"), ("'t'", text, "'{}'"), ("'d'", "'Photos::DeleteItem'", text)):
+        for id, tag, data in ((text, "'T'", "'{}'"), ("'t'", text, "'{}'"), ("'d'", "'Albums::DeleteItem'", text)):
             session.execute(
                 f"INSERT INTO tasks (task_list, id, type, data) VALUES ('{task_list}', {id}, {tag}, {data})"
             )

@@ -16,7 +16,7 @@ OPEN = 20  # tasks that an actor leaves open
 READ_EVERY = 40  # calls
 
 
-class Work(Task):
+class Work(Task, tag="cassandra-fault-work"):
     """What is saved."""
 
     number: int
