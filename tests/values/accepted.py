@@ -142,6 +142,7 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     "optional-twice": (Annotated[int | None, "notes"] | None, None, None),
     "optional-list": (list[int] | None, [1], [1]),
     "optional-any": (Any | None, None, None),
+    "none-or-any": (None | Any, [1], [1]),
     "union": (Union[int, str], "5", "5"),  # noqa: UP007 - likewise
     "union-number-integer": (int | float, 5.0, 5.0),
     "union-number-integer-int": (int | float, 5, 5),

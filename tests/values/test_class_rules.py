@@ -235,6 +235,7 @@ ALIKE: dict[str, Any] = {
     "dict-dict": dict[str, int] | dict[str, str],
     "dict-nested": dict[str, int] | Point,
     "any-int": Any | int,
+    "int-any": int | Any,
     "any-nested": Point | Any,
     "inside-an-optional": (str | UUID) | None,
     "inside-a-list": list[str | UUID],

@@ -291,7 +291,7 @@ def _check_apart(parts: list[Any]) -> None:
     single = [part for part in parts if not is_nested(part)] + classes[:1]
     for i, one in enumerate(single):
         for other in single[:i]:
-            if (one is Any and other is type(None)) or (one is type(None) and other is Any):
+            if {one, other} == {Any, type(None)}:
                 continue
             if both := kinds(one) & kinds(other):
                 raise InvalidTask(

@@ -17,8 +17,6 @@ from .annotations import bare, members
 from .plain import INT_MAX, INT_MIN
 from .scalars import Decode, Encode
 
-Missing = Callable[[dict[str, Any]], Any]
-
 Conditions = Mapping[Any, str]
 """For a type: when a value of a field of that type must go through its hook."""
 
