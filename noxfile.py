@@ -122,7 +122,7 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(dist, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(dist), str(ROOT), silent=True)
     (built,) = dist.glob("*.whl")
-    session.install("--force-reinstall", str(built))
+    session.install("--force-reinstall", f"{built}[cassandra]")
     with session.chdir(tmp):
         session.run("python", "-I", str(ROOT / "tests" / "wheel" / "check_wheel.py"), str(built))
 

@@ -35,7 +35,7 @@ def check_imports() -> None:
         assert Path(sys.prefix).resolve() in Path(file).resolve().parents, file
     assert not [path for path in sys.path if path and SOURCES in [Path(path), Path(path).parent]], sys.path
     found = {e.name: e for e in distribution("atleastonce").entry_points if e.group == "atleastonce.backends"}
-    assert set(found) == {"memory", "sqlite"}, found
+    assert set(found) == {"cassandra", "memory", "sqlite"}, found
     for entry_point in found.values():
         assert callable(entry_point.load().from_url)
 
