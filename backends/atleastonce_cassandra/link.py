@@ -40,7 +40,7 @@ HEARTBEAT_SECONDS = 5.0
 asked until it answers again."""
 
 CONNECT_SECONDS = 5.0
-"""For one connection."""
+"""For one connection; less where a store's hosts, tried one after the other, would take more than twice its timeout."""
 
 CLOCK_SECONDS = 2.0
 """For each server's clock when they are compared, all at once."""
@@ -172,7 +172,7 @@ def _cluster(options: Options, protocol: int) -> Cluster:
         "execution_profiles": {EXEC_PROFILE_DEFAULT: profile},
         "protocol_version": protocol,
         "compression": options.compression,
-        "connect_timeout": CONNECT_SECONDS,
+        "connect_timeout": min(CONNECT_SECONDS, 2 * options.timeout / max(1, len(options.hosts))),
         "control_connection_timeout": CONNECT_SECONDS,
         "idle_heartbeat_interval": HEARTBEAT_SECONDS,
         "idle_heartbeat_timeout": HEARTBEAT_SECONDS,

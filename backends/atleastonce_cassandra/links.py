@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import threading
 from collections.abc import Callable
+
+from atleastonce.exceptions import AtLeastOnceError
 
 from .link import Link
 
@@ -28,6 +31,8 @@ class Links:
         self._opening = threading.Lock()
         self._lock = threading.Lock()
         self._link: Link | None = None
+        self._failures = 0
+        self._failure: Exception | None = None
 
     def use(self) -> _Borrowed:
         """A context that lends the session, opened if need be. Closing waits until it is given back."""
@@ -40,15 +45,29 @@ class Links:
             if link is not None:
                 link.users += 1
                 return link
+        failures = self._failures
         with self._opening:
             with self._lock:
                 link = self._link
             if link is None:
-                link = self._open_link()
+                # Those who waited for an opening that failed do not each try again: the last one would wait for all of them.
+                if self._failure is not None and self._failures != failures:
+                    raise copy.copy(self._failure)
+                link = self._open()
             with self._lock:
                 self._link = link
                 link.users += 1
             return link
+
+    def _open(self) -> Link:
+        try:
+            link = self._open_link()
+        except AtLeastOnceError as error:
+            self._failure = copy.copy(error)  # without the traceback, and all that hangs on it
+            self._failures += 1
+            raise
+        self._failure = None
+        return link
 
     def give_back(self, link: Link) -> None:
         """It is no longer used; see `use`."""

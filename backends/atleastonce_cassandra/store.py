@@ -35,7 +35,8 @@ class CassandraStore:
     """Keeps records in a Cassandra keyspace, which `setup` prepares.
 
     A call that returned is acknowledged by a quorum of the local data centre. A call takes no longer than the timeout, and when it
-    waits for other threads' writes in the same partition, than twice that; a batch of over 10,000, accordingly.
+    waits for other threads' writes in the same partition, or finds no host to connect to, than twice that; a batch of over
+    10,000, accordingly.
 
     Args:
         options: hosts, keyspace and so on; see the fields of `Options`.

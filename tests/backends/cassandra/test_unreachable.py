@@ -6,6 +6,7 @@ import logging
 import socket
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,6 +74,19 @@ def test_a_server_that_never_answers():
             CALLS["save"](store)
         assert time.monotonic() - began < 4 * TIMEOUT_S  # a hang is what this would find
         assert caught.value.outcome == "not_applied"
+
+
+def test_many_threads_wait_for_one_attempt_to_connect():
+    with socket.socket() as silent, ThreadPoolExecutor(32) as threads:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        store = opened(f"cassandra://127.0.0.1:{silent.getsockname()[1]}/tasks?timeout=1")
+        began = time.monotonic()
+        errors = [one.exception() for one in [threads.submit(CALLS["save"], store) for _ in range(32)]]
+        took = time.monotonic() - began
+    assert {type(error) for error in errors} == {StoreUnavailable}
+    assert {error.outcome for error in errors} == {"not_applied"}
+    assert took < 16  # two attempts at most, of 2 s each; 64 s when each thread has its own
 
 
 def test_another_data_centre(cassandra_server, cassandra_keyspace, url):

@@ -74,8 +74,9 @@ if [ -n "$CASSANDRA_WATCH_STDIN" ]; then
     exec 3<&-
 fi
 # Without a port for JMX there is none. Serial GC: the least memory and threads. No ring delay: there are no neighbours.
+# (With neighbours, the set-up of roles waits as long: without a pause it is tried again and again until they are up.)
 exec "${JAVA_HOME:+$JAVA_HOME/bin/}java" -Xms256m "-Xmx${MAX_HEAP_SIZE:-1g}" -XX:+UseSerialGC -Xss512k -XX:+ExitOnOutOfMemoryError "$@" \
     "-Dcassandra.config=file://$dir/conf/cassandra.yaml" "-Dcassandra-rackdc.properties=file://$dir/conf/cassandra-rackdc.properties" \
     "-Dlogback.configurationFile=file://$dir/conf/logback.xml" "-Dcassandra.storagedir=$dir" -Dcassandra-foreground=yes \
     -Dcassandra.skip_wait_for_gossip_to_settle=0 "-Dcassandra.ring_delay_ms=${CASSANDRA_RING_DELAY_MS:-0}" \
-    -Dcassandra.superuser_setup_delay_ms=0 ${JVM_OPTS:-} -cp "$dir/conf:$lib/*" org.apache.cassandra.service.CassandraDaemon </dev/null
+    "-Dcassandra.superuser_setup_delay_ms=${CASSANDRA_RING_DELAY_MS:-0}" ${JVM_OPTS:-} -cp "$dir/conf:$lib/*" org.apache.cassandra.service.CassandraDaemon </dev/null

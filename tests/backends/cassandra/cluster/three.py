@@ -20,7 +20,7 @@ COUNT = 3
 NATIVE_PORT = 9042
 STORAGE_PORT = 7000
 DATA_CENTRE = "dc1"
-TIMEOUT_S = 240  # all up, and seen by all: 20 s when the machine is idle, several times that when it is not
+TIMEOUT_S = 480  # all up, and seen by all: 20 s when the machine is idle, several times that when it is not
 RING_DELAY_MS = 5000  # how long a node waits for seeds that are down
 # A third of the ring each. Fixed, so that no node has to learn the others' before it takes its own.
 TOKENS = tuple(-(2**63) + n * (2**64 // COUNT) for n in range(COUNT))

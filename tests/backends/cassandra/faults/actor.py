@@ -11,9 +11,9 @@ from atleastonce import Task, TaskStore
 
 from .journal import Journal
 
-BREATH_S = 0.005  # between calls: the servers share this machine's cores
+BREATH_S = 0.05  # between calls: the servers share this machine's cores
 OPEN = 20  # tasks that an actor leaves open
-READ_EVERY = 40  # calls
+READ_EVERY = 10  # calls
 
 
 class Work(Task, tag="cassandra-fault-work"):

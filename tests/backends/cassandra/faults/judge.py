@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from statistics import median
 
 import attrs
 
@@ -52,6 +53,7 @@ class Trial:
                 len(lost),
                 len(resurrected),
                 len(journal.failures),
+                median(failure.seconds for failure in journal.failures) if journal.failures else 0.0,
                 max((failure.seconds for failure in journal.failures), default=0.0),
                 journal.slowest,
                 recovery(journal, ended),

@@ -16,12 +16,23 @@ class Row:
     lost: int
     resurrected: int
     errors: int
+    median_error: float
     longest_error: float
     slowest_ack: float
     recovery: float
 
 
-HEAD = ("fault", "acked", "lost", "resurrected", "errors", "longest error", "slowest success", "recovery")
+HEAD = (
+    "fault",
+    "acked",
+    "lost",
+    "resurrected",
+    "errors",
+    "median error",
+    "longest error",
+    "slowest success",
+    "recovery",
+)
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
@@ -33,6 +44,7 @@ def lines(rows: Iterable[Row]) -> list[str]:
             str(row.lost),
             str(row.resurrected),
             str(row.errors),
+            f"{row.median_error:.2f} s",
             f"{row.longest_error:.1f} s",
             f"{row.slowest_ack:.1f} s",
             f"{row.recovery:.1f} s",
