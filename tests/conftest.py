@@ -40,7 +40,9 @@ SERVERS = {"cassandra_server", "cassandra_keyspace", "strict_server", "cluster",
 
 
 def pytest_addoption(parser):
-    parser.addoption("--without-cassandra", action="store_true", help="leave out the tests that need a Cassandra server")
+    parser.addoption(
+        "--without-cassandra", action="store_true", help="leave out the tests that need a Cassandra server"
+    )
 
 
 def pytest_collection_modifyitems(config, items):

@@ -30,7 +30,12 @@ from .text import decode, encode
 from .waiting import Deadline, Sent
 
 PAGES_BYTES = 4 * 1024 * 1024
-"""What the pages of one `all` that are under way may hold together."""
+"""What the pages of one `all` that are under way may hold together: a few large ones, or more where they turn out small, as those
+of segments that are nearly empty. (Sixteen small ones at all times took twice as long for rows of 1 KB: a place's pages come
+one after the other.) Where large ones follow on small ones it is up to four times that for a moment."""
+
+FEWEST_PAGES = 4
+"""Under way at once; so many fill the budget."""
 
 FIRST_ROW_BYTES = 16 * 1024
 """How large rows are taken to be until some were seen."""
@@ -68,6 +73,7 @@ class Reader:
         self._client = client
         self._timeout = timeout
         self._row_bytes = float(FIRST_ROW_BYTES)
+        self._page_bytes = PAGES_BYTES / FEWEST_PAGES
 
     def find(self, task_list: str, id: str) -> TaskRecord | None:
         """The record, or None."""
@@ -119,7 +125,7 @@ class Reader:
         with self._links.use() as link:
             Player(link, self._client, Deadline(self._timeout)).play(prepare(self._client))
             places = self._places(list_bytes)
-            waiting = deque(self._first_page(link, place) for place in islice(places, IN_FLIGHT))
+            waiting = deque(self._first_page(link, place) for place in islice(places, self._pages()))
         while waiting:
             page = waiting.popleft()
             with self._links.use() as link:
@@ -130,15 +136,15 @@ class Reader:
                     continue
                 answer = self._result(link, page.sent)
                 rows, state = answer.current_rows, answer.paging_state
+                self._learn(rows)
                 if state is not None:
                     waiting.appendleft(self._page(link, page.place, page.began, state))
-                else:
-                    waiting.extend(self._first_page(link, place) for place in islice(places, 1))
+                room = max(0, self._pages() - len(waiting))
+                waiting.extend(self._first_page(link, place) for place in islice(places, room))
             if not rows and page.state is None and state is None:
                 if is_sweepable(page.place, page.began) and len(empty) < MAX_SWEEPS:
                     empty.append((page.place, page.began))
                 continue
-            self._learn(rows)
             for id, task, failure, version in rows:
                 if task is None:
                     orphans.append((page.place, id))
@@ -151,17 +157,22 @@ class Reader:
         return self._page(link, place, self._client.clock.now(), None)
 
     def _page(self, link: Link, place: Place, began: int, state: bytes | None) -> _Page:
-        rows = int(PAGES_BYTES / IN_FLIGHT / self._row_bytes)
+        rows = int(PAGES_BYTES / FEWEST_PAGES / self._row_bytes)
         rows = max(MIN_PAGE_ROWS, min(MAX_PAGE_ROWS, rows))
         sent = self._send(link, link.statements.page, place_values(place), rows=rows, state=state)
         return _Page(place, began, link, state, sent)
 
+    def _pages(self) -> int:
+        """How many pages may be under way."""
+        return max(FEWEST_PAGES, min(IN_FLIGHT, int(PAGES_BYTES / self._page_bytes)))
+
     def _learn(self, rows: list[Any]) -> None:
-        """Remember how large rows are: at once when they are larger than thought, slowly when they are smaller."""
+        """Remember how large rows and pages are: at once when larger than thought, slowly when smaller."""
         sizes = [len(id) + sum(len(part or b"") for part in task) + 100 for id, task, *_ in rows if task is not None]
+        total = sum(sizes)
         if sizes:
-            mean = sum(sizes) / len(sizes)
-            self._row_bytes = mean if mean > self._row_bytes else (mean + self._row_bytes) / 2
+            self._row_bytes = _learnt(self._row_bytes, total / len(sizes))
+        self._page_bytes = _learnt(self._page_bytes, max(total, 1))
 
     def _places(self, list_bytes: bytes) -> Iterator[Place]:
         """What the registry names, in order, read as it is needed.
@@ -241,6 +252,10 @@ class Reader:
             return sent.result(self._timeout)
         except Exception as error:
             raise translate(error, link.where, writing=False) from error
+
+
+def _learnt(thought: float, seen: float) -> float:
+    return seen if seen > thought else (seen + thought) / 2
 
 
 def _delete(place: Place, id: bytes, timestamp: int) -> Steps[None]:

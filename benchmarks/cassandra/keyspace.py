@@ -91,7 +91,7 @@ def _cluster(server: CassandraServer) -> Cluster:
     return Cluster(
         server.hosts,
         port=server.port,
-        protocol_version=5,
+        protocol_version=4,  # in 5 the driver is slower, and drops connections
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         control_connection_timeout=TIMEOUT_S,

@@ -14,6 +14,7 @@ Address = tuple[str, int]
 
 CHUNK_BYTES = 65_536
 CALL_TIMEOUT_S = 60
+SPLIT_S = 0.005  # so that the receiver reads the first bytes alone
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, 0 s: closing sends RST
 
 
@@ -27,6 +28,7 @@ class Proxy:
         self.target = target
         self.address = listen
         self._delay_s = 0.0
+        self._first_bytes = 0
         self._requests, self._replies = asyncio.Event(), asyncio.Event()  # set: they pass
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
@@ -69,6 +71,10 @@ class Proxy:
     def delay(self, seconds: float) -> None:
         """Let everything that is sent wait that long, in both directions."""
         self._run(self._set_delay, seconds)
+
+    def split(self, first_bytes: int) -> None:
+        """Let the first bytes of all that is read at once arrive before the rest, as any network may."""
+        self._run(self._set_first_bytes, first_bytes)
 
     def heal(self) -> None:
         """Pass everything on, at once."""
@@ -119,7 +125,10 @@ class Proxy:
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
                 await gate.wait()
-                writer.write(data)
+                if self._first_bytes:
+                    writer.write(data[: self._first_bytes])
+                    await asyncio.sleep(SPLIT_S)
+                writer.write(data[self._first_bytes :])
                 await writer.drain()
             await gate.wait()
             writer.write_eof()
@@ -145,8 +154,12 @@ class Proxy:
     def _set_delay(self, seconds: float) -> None:
         self._delay_s = seconds
 
+    def _set_first_bytes(self, first_bytes: int) -> None:
+        self._first_bytes = first_bytes
+
     async def _heal(self) -> None:
         self._delay_s = 0.0
+        self._first_bytes = 0
         self._hold(requests=False, replies=False)
         if self._server is None:
             await self._listen()
