@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 import zipfile
-from typing import Any
+from typing import Any, cast
 
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
@@ -145,9 +145,8 @@ def open_session(options: Options) -> Any:
 
 def _check_data_centre(cluster: Cluster | None, options: Options) -> None:
     """Servers that were reached, and of which none is where they are looked for."""
-    there = (
-        {host.datacenter for host in cluster.metadata.all_hosts() if host.datacenter} if cluster is not None else set()
-    )
+    metadata: Any = None if cluster is None else cluster.metadata
+    there = set() if metadata is None else {host.datacenter for host in metadata.all_hosts() if host.datacenter}
     if options.local_dc is not None and there and options.local_dc not in there:
         raise ConfigurationError(
             f"cassandra: there is no data centre local_dc={options.local_dc}; the servers are in {', '.join(sorted(there))}"
@@ -179,7 +178,7 @@ def _cluster(options: Options, protocol: int) -> Cluster:
         "idle_heartbeat_timeout": HEARTBEAT_SECONDS,
         "executor_threads": DRIVER_THREADS,
         "prepare_on_all_hosts": False,  # a server that stands still would hold up each statement until the timeout
-        "reconnection_policy": ConstantReconnectionPolicy(RECONNECT_SECONDS, None),
+        "reconnection_policy": ConstantReconnectionPolicy(RECONNECT_SECONDS, cast(Any, None)),  # for ever
         # The driver leaves Nagle's algorithm on, which holds small requests back by 40 ms.
         "sockopts": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         "application_name": "atleastonce",
@@ -225,7 +224,7 @@ def _verification_level(session: Any, options: Options) -> int:
     if not options.single_dc_user_ids:
         keyspace = session.cluster.metadata.keyspaces.get(options.keyspace)
         strategy = keyspace.replication_strategy if keyspace is not None else None
-        if isinstance(strategy, NetworkTopologyStrategy) and len(strategy.dc_replication_factors) > 1:
+        if isinstance(strategy, NetworkTopologyStrategy) and len(strategy.dc_replication_factors or ()) > 1:
             return int(ConsistencyLevel.EACH_QUORUM)
     return options.consistency
 

@@ -29,7 +29,18 @@ PASSWORD_VARIABLE = "ATLEASTONCE_CASSANDRA_PASSWORD"  # noqa: S105 (the name of 
 
 TASK_RB = "task_rb"
 LAYOUTS = ("segments", TASK_RB)
-CONSISTENCIES = ("ONE", "LOCAL_ONE", "TWO", "THREE", "LOCAL_QUORUM", "QUORUM", "EACH_QUORUM", "ALL")
+CONSISTENCIES: dict[str, int] = {
+    "ONE": ConsistencyLevel.ONE,
+    "LOCAL_ONE": ConsistencyLevel.LOCAL_ONE,
+    "TWO": ConsistencyLevel.TWO,
+    "THREE": ConsistencyLevel.THREE,
+    "LOCAL_QUORUM": ConsistencyLevel.LOCAL_QUORUM,
+    "QUORUM": ConsistencyLevel.QUORUM,
+    "EACH_QUORUM": ConsistencyLevel.EACH_QUORUM,
+    "ALL": ConsistencyLevel.ALL,
+}
+"""The consistency levels that may be asked for, from the weakest to the strongest."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _DC = re.compile(r"[^'\"\x00-\x1f]+")  # it is quoted in a statement
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,37}")  # with what is put after it, at most the 48 that the server takes
@@ -168,8 +179,7 @@ def _switch(text: str) -> bool:
 def _consistency(text: str) -> int:
     if text.upper() not in CONSISTENCIES:
         raise ValueError(f"must be one of {', '.join(CONSISTENCIES)}")
-    level: int = ConsistencyLevel.name_to_value[text.upper()]
-    return level
+    return CONSISTENCIES[text.upper()]
 
 
 def _positive(text: str) -> int:

@@ -18,26 +18,26 @@ class Idempotent(RetryPolicy):  # type: ignore[misc]  # the driver has no types
     `doubtful`: the error of the last attempt, which is all that the driver raises, says nothing of the earlier ones.
     """
 
-    def on_read_timeout(self, query: Any, *args: Any, retry_num: int, **kwargs: Any) -> tuple[int, None]:
+    def on_read_timeout(self, query: Any, *args: Any, retry_num: int, **kwargs: Any) -> Any:
         """A replica did not answer in time."""
         return self._next(retry_num)
 
-    def on_write_timeout(self, query: Any, *args: Any, retry_num: int, **kwargs: Any) -> tuple[int, None]:
+    def on_write_timeout(self, query: Any, *args: Any, retry_num: int, **kwargs: Any) -> Any:
         """Too few replicas acknowledged in time; the write may be there."""
         query.doubtful = True
         return self._next(retry_num)
 
-    def on_unavailable(self, query: Any, *args: Any, retry_num: int, **kwargs: Any) -> tuple[int, None]:
+    def on_unavailable(self, query: Any, *args: Any, retry_num: int, **kwargs: Any) -> Any:
         """Too few replicas are alive, as this server sees it: one other is asked."""
         return self._next(retry_num, most=1)
 
     def on_request_error(
         self, query: Any, consistency: int, error: Any, *args: Any, retry_num: int, **kwargs: Any
-    ) -> tuple[int, None]:
+    ) -> Any:
         """The connection broke, or the server is overloaded or starting."""
         if not isinstance(error, (OverloadedErrorMessage, IsBootstrappingErrorMessage)):
             query.doubtful = True
         return self._next(retry_num)
 
-    def _next(self, retry_num: int, most: int = MAX_RETRIES) -> tuple[int, None]:
+    def _next(self, retry_num: int, most: int = MAX_RETRIES) -> Any:
         return (self.RETRY_NEXT_HOST if retry_num < most else self.RETHROW), None

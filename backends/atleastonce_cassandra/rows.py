@@ -41,8 +41,11 @@ def record_of(
     """The record for a row, each column as the driver gives it."""
     type, data, notes = task
     attempts, last_error = failure or (0, b"")
-    usual = type is not None and data is not None and notes == b"" and attempts == 0 and not last_error
-    if usual and 0 <= version < VERSION_LIMIT:
+    if (
+        (type is not None and data is not None)
+        and (notes == b"" and attempts == 0 and not last_error)
+        and 0 <= version < VERSION_LIMIT
+    ):
         return TaskRecord(task_list, decode(id), decode(type), data, version)
     return _record(task_list, decode(id), type, data, notes, attempts, last_error, version)
 

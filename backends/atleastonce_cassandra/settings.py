@@ -17,8 +17,10 @@ SCHEMA_VERSION = 1
 SHARDS = 64
 """How many partitions the ids of a list's that carry no segment are spread over. Fixed once set: it locates tasks."""
 
-STRENGTH = {ConsistencyLevel.name_to_value[name]: rank for rank, name in enumerate(CONSISTENCIES)}
-"""Consistency levels from the weakest to the strongest."""
+STRENGTH = {level: rank for rank, level in enumerate(CONSISTENCIES.values())}
+"""How strong each consistency level is."""
+
+_NAMES = {level: name for name, level in CONSISTENCIES.items()}
 
 
 @attrs.frozen
@@ -47,7 +49,7 @@ SELECTED = "schema_version, shards, textAsBlob(write_consistency)"  # text that 
 
 def initial(options: Options) -> str:
     """The values of `COLUMNS` that `setup` writes where there are none, as CQL."""
-    return f"{SCHEMA_VERSION}, {SHARDS}, '{ConsistencyLevel.value_to_name[options.consistency]}'"
+    return f"{SCHEMA_VERSION}, {SHARDS}, '{_NAMES[options.consistency]}'"
 
 
 def check(row: tuple[Any, ...] | None, options: Options, where: str) -> Settings:
@@ -68,10 +70,10 @@ def check(row: tuple[Any, ...] | None, options: Options, where: str) -> Settings
             f"the settings of {where} were changed by hand, to what no release wrote: set them back ({SHARDS} shards unless "
             "you know better, since tasks are found by it), in the row of the table whose name ends in _settings"
         )
-    settings = Settings(version, shards, ConsistencyLevel.name_to_value[consistency])
+    settings = Settings(version, shards, CONSISTENCIES[consistency])
     if STRENGTH[options.consistency] < STRENGTH[settings.consistency]:
         raise ConfigurationError(
             f"{where} was set up for writes at {consistency} or above; this URL says "
-            f"{ConsistencyLevel.value_to_name[options.consistency]}: what it writes could be swept away"
+            f"{_NAMES[options.consistency]}: what it writes could be swept away"
         )
     return settings

@@ -104,8 +104,10 @@ class Sent:
         if self.over:
             return False
         self._under_way -= 1
-        error: Exception | None = arrived if isinstance(arrived, Exception) else None
-        if error is None:
+        error: Exception | None = None
+        if isinstance(arrived, Exception):
+            error = arrived
+        else:
             try:
                 self.value = arrived.result()
                 self.error = None
