@@ -73,13 +73,6 @@ def tests_lowest(session: nox.Session) -> None:
 
 
 @nox.session
-def tests_cassandra(session: nox.Session) -> None:
-    """The tests that need a Cassandra. Arguments go to pytest."""
-    install_group(session, "tests", "-e", ".[cassandra]")
-    session.run("pytest", *(session.posargs or ["-k", "cassandra"]), env={"ATLEASTONCE_REQUIRE_CASSANDRA": "1"})
-
-
-@nox.session
 def tests_cassandra41(session: nox.Session) -> None:
     """The tests that need a Cassandra, with 4.1 (5.0 is what the others have). Arguments go to pytest."""
     install_group(session, "tests", "-e", ".[cassandra]")

@@ -33,25 +33,3 @@ def renew_coverage_lock() -> None:
 
 if hasattr(os, "register_at_fork"):  # first of all: handlers of the packages are measured too
     os.register_at_fork(after_in_child=renew_coverage_lock)
-
-
-SERVERS = {"cassandra_server", "cassandra_keyspace", "strict_server", "cluster", "three_nodes"}
-"""Fixtures that start a Cassandra."""
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--without-cassandra", action="store_true", help="leave out the tests that need a Cassandra server"
-    )
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--without-cassandra"):
-        there = [item for item in items if needs_server(item)]
-        config.hook.pytest_deselected(items=there)
-        items[:] = [item for item in items if not needs_server(item)]
-
-
-def needs_server(item):
-    path = item.path.as_posix()
-    return bool(SERVERS & set(getattr(item, "fixturenames", ()))) or "/testing/cassandra/" in path or "/faults/" in path
