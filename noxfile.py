@@ -55,11 +55,29 @@ def tests_unmeasured(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Cassandra's protocol: 100,000 seeds, and small cases in more orders than the suite tries. Arguments go to the former."""
+    install_group(session, "tests", "-e", ".")
+    session.run("python", "-m", "tests.backends.cassandra.simulation", *session.posargs)
+    session.run("pytest", "tests/backends/cassandra/test_simulation_exhaustive.py", env={"SIMULATION_DEEPER": "2"})
+
+
+@nox.session
 def tests_lowest(session: nox.Session) -> None:
     """The suite, with the oldest dependencies that pyproject.toml allows."""
-    lowest = [requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]]
+    project = PYPROJECT["project"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["cassandra"]]
+    lowest = [requirement.replace(">=", "==") for requirement in requirements]
     install_group(session, "tests", "-e", ".", *lowest)
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def tests_cassandra41(session: nox.Session) -> None:
+    """The tests that need a Cassandra, with 4.1 (5.0 is what the others have). Arguments go to pytest."""
+    install_group(session, "tests", "-e", ".[cassandra]")
+    env = {"ATLEASTONCE_TEST_CASSANDRA_VERSION": "4.1", "ATLEASTONCE_REQUIRE_CASSANDRA": "1"}
+    session.run("pytest", *(session.posargs or ["-k", "cassandra"]), env=env)
 
 
 @nox.session
@@ -97,7 +115,7 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(dist, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(dist), str(ROOT), silent=True)
     (built,) = dist.glob("*.whl")
-    session.install("--force-reinstall", str(built))
+    session.install("--force-reinstall", f"{built}[cassandra]")
     with session.chdir(tmp):
         session.run("python", "-I", str(ROOT / "tests" / "wheel" / "check_wheel.py"), str(built))
 
@@ -118,3 +136,10 @@ def bench(session: nox.Session) -> None:
     """Compare with raw SQLite and with other libraries. Arguments go to `python -m benchmarks`."""
     install_group(session, "bench", "-e", ".")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def bench_cassandra(session: nox.Session) -> None:
+    """Compare with the raw driver, on a server found as the tests do. Arguments go to `python -m benchmarks cassandra`."""
+    install_group(session, "tests", "-e", ".[cassandra]", "lz4", "matplotlib>=3.9")
+    session.run("python", "-m", "benchmarks", "cassandra", *session.posargs)

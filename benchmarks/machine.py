@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 LIBRARIES = (
-    *("atleastonce", "attrs", "cattrs", "orjson"),
+    *("atleastonce", "attrs", "cattrs", "orjson", "cassandra-driver", "lz4"),
     *("apscheduler", "aiosqlite", "dbos", "huey", "persist-queue", "sqlalchemy"),
 )
 

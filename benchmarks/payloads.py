@@ -50,15 +50,15 @@ class Typical(Task, tag="bench-typical"):
         """Nothing, so that only the way there is measured."""
 
 
-def small(number: int) -> Small:
-    """A small task, its id drawn."""
-    return Small(task_list=TASK_LIST, item_id=f"item-{number:09d}", size=number)
+def small(number: int, **key: str) -> Small:
+    """A small task, its id drawn unless given."""
+    return Small(**{"task_list": TASK_LIST, **key}, item_id=f"item-{number:09d}", size=number)
 
 
-def typical(number: int) -> Typical:
-    """A typical task, its id drawn."""
+def typical(number: int, **key: str) -> Typical:
+    """A typical task, its id drawn unless given."""
     return Typical(
-        task_list=TASK_LIST,
+        **{"task_list": TASK_LIST, **key},
         order_id=f"order-{number:09d}",
         customer_id=f"customer-{number % 10_007:06d}",
         email=f"someone.{number % 10_007}@mail.example.org",

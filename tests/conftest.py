@@ -12,6 +12,8 @@ import threading
 import coverage
 from hypothesis import settings
 
+pytest_plugins = ["atleastonce.testing.cassandra.fixtures"]
+
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -9,9 +9,9 @@ from typing import Any
 
 from atleastonce.exceptions import InvalidTask
 from atleastonce.record import TaskKey, TaskRecord
+from atleastonce.turns import MAX_ROWS, Request
 
 from .text import encode
-from .turns import MAX_ROWS, Request
 from .watermark import Watermark
 
 # Most records have no run_at and no meta, and leave them out: Python's sqlite3 takes a microsecond to bind a None.

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from atleastonce.clock import Clock
 from atleastonce.exceptions import Outcome
+from atleastonce.turns import Turns
 
 from .connections import Connections
 from .errors import breaks_connection, is_busy, outcome_of_commit, translate
 from .fork import gate
 from .requests import Close, Write
-from .turns import Turns
 from .watermark import Watermark
 
 

@@ -14,6 +14,7 @@ from .urls import StoreURL
 GROUP = "atleastonce.backends"
 
 _BUILT_IN = {
+    "cassandra": "atleastonce_cassandra:CassandraStore",
     "memory": "atleastonce_memory:MemoryStore",
     "sqlite": "atleastonce_sqlite:SqliteStore",
 }

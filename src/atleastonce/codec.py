@@ -18,8 +18,19 @@ from .versions import VERSION_LIMIT
 
 def record_of(task: Any) -> TaskRecord:
     """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
+    drawn = task.__dict__.pop("_drawn", False)  # for one attempt only: if it fails, the task may be there all the same
     return TaskRecord(
-        task.task_list, task.id, type(task)._type, data_of(task), task._saved_at, 0, None, task._run_at, task._meta
+        task.task_list,
+        task.id,
+        type(task)._type,
+        data_of(task),
+        task._saved_at,
+        0,
+        None,
+        task._run_at,
+        task._meta,
+        None,
+        drawn,
     )
 
 
@@ -42,27 +53,34 @@ def task_of(record: TaskRecord, store: Any = None) -> Any:
     """
     if record.problem is not None:
         raise InvalidTask(f"the stored record cannot be read: {record.problem}")
-    if not (record.id.isascii() and record.task_list.isascii()):
-        check_id(record.id)
-        check_task_list(record.task_list)
+    task_list, id, raw = record.task_list, record.id, record.data
+    if not (id.isascii() and task_list.isascii()):
+        check_id(id)
+        check_task_list(task_list)
     cls, version = registry.find(record.type)
-    data = loads(record.data)
+    data = loads(raw)
     if type(data) is not dict:
         raise InvalidTask(f"data is a JSON {_kind(data)}, not an object")
     plan = cls._plan or plan_of(cls)
-    if version < cls._version_number:
-        check_loaded(data, record.data)
-        task = _upcast(cls, record.task_list, record.id, data, version)
-    elif len(data) == plan.width:
+    task = None
+    if len(data) == plan.width and version == cls._version_number:
         try:
-            task = plan.read(data, record.task_list, record.id, record.saved_at, store)
-        except (KeyError, RecursionError):
-            task = plan.make(record.task_list, record.id, data, record.data)  # which says what is wrong
-    else:
-        task = plan.make(record.task_list, record.id, data, record.data)
-    state = task.__dict__
-    state["_saved_at"] = record.saved_at
-    state["_store"] = store
+            task = plan.read(data, task_list, id, record.saved_at, store)
+        except (InvalidTask, KeyError, RecursionError):
+            task = None  # the way below says what is wrong
+    if task is None:
+        if version < cls._version_number:
+            check_loaded(data, raw)
+            task = _upcast(cls, task_list, id, data, version)
+        else:
+            task = plan.make(task_list, id, data, raw)
+        task.__dict__["_saved_at"], task.__dict__["_store"] = record.saved_at, store
+    if record.attempts or record.run_at is not None or record.meta:
+        _take_state(task.__dict__, record)
+    return task
+
+
+def _take_state(state: dict[str, Any], record: TaskRecord) -> None:
     if record.attempts:
         state["_attempts"] = record.attempts
         state["_last_error"] = record.last_error
@@ -70,7 +88,6 @@ def task_of(record: TaskRecord, store: Any = None) -> Any:
         state["_run_at"] = record.run_at
     if record.meta:
         state["_meta"] = record.meta
-    return task
 
 
 def hash_of(task: Any) -> dict[str, Any]:
@@ -82,6 +99,7 @@ def hash_of(task: Any) -> dict[str, Any]:
         "type": cls._type,
         "data": loads(data_of(task)),
     }
+    task.__dict__.pop("_drawn", None)  # whoever gets the hash may save the id too
     if task._saved_at is not None:
         task_hash["saved_at"] = task._saved_at
     if task._run_at is not None:

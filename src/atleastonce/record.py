@@ -26,6 +26,8 @@ class TaskRecord:
         meta: small str-to-str notes that are kept through save and redrive.
         problem: why a stored row cannot be read where its other attributes cannot show it (a column of the wrong
             kind, say); None for a sound row. A record with a problem can be deleted, never stored.
+        drawn: the id was drawn for this task, and this is its first save: nobody else can have saved it yet.
+            A backend may save trouble by it. It is neither stored nor compared.
 
     Text that is not UTF-8 in the storage is decoded with ``surrogateescape`` and written back as the same bytes.
     """
@@ -40,6 +42,7 @@ class TaskRecord:
     run_at: int | None = None
     meta: Mapping[str, str] = NO_META
     problem: str | None = None
+    drawn: bool = attrs.field(default=False, eq=False, repr=False)
 
 
 @attrs.frozen(slots=False)

@@ -246,10 +246,13 @@ class TaskStore:
         return TaskKey(task.task_list, task.id, version)
 
     def _iterate(self, task_list: str, saved_before: int | None, cls: type[Task]) -> Iterator[Task]:
-        read = self._task
+        read = codec.task_of
         everything = cls is Task
         for record in self._backend.all(task_list, saved_before=saved_before):
-            task = read(record)
+            try:
+                task = read(record, self)
+            except (InvalidTask, UnknownTaskType) as reason:
+                task = self._unreadable(record, reason)
             if everything or isinstance(task, cls):
                 yield task
             elif isinstance(task, UnreadableTask) and _is_of(record, cls):
@@ -257,11 +260,14 @@ class TaskStore:
 
     def _task(self, record: TaskRecord) -> Task:
         try:
-            task = codec.task_of(record, self)
+            return cast(Task, codec.task_of(record, self))
         except (InvalidTask, UnknownTaskType) as reason:
-            task = unreadable(record, reason)
-            task.__dict__["_store"] = self
-        return cast(Task, task)
+            return self._unreadable(record, reason)
+
+    def _unreadable(self, record: TaskRecord, reason: InvalidTask | UnknownTaskType) -> UnreadableTask:
+        task = unreadable(record, reason)
+        task.__dict__["_store"] = self
+        return task
 
     def _saved_before(self, older_than: object) -> int | None:
         if older_than is None:

@@ -33,6 +33,7 @@ def _default_store() -> TaskStore:
 
 def _draw_id(task: Task) -> str:
     check_task_list(task.task_list)
+    task.__dict__["_drawn"] = True
     return new_id(task.task_list)
 
 

@@ -20,6 +20,15 @@ NAMES = {
     *(f"memory-save-{payload}" for payload in BOTH),
     *("dispatch-callable", "dispatch-threads", "redrive"),
 }
+IDS = ("drawn", "chosen")
+CASSANDRA_NAMES = {
+    *(f"cassandra-save-{ids}-{payload}" for ids in IDS for payload in BOTH),
+    *(f"cassandra-save-all-{ids}-{payload}" for ids in IDS for payload in BOTH),
+    *(f"cassandra-{verb}-{payload}" for verb in ("complete-all-drawn", "all") for payload in BOTH),
+    *(f"cassandra-threads-64-{which}" for which in ("drawn-small", "drawn-typical", "chosen-typical")),
+    *(f"cassandra-flat-{which}" for which in ("unswept", "swept", "fresh", "chosen")),
+    *("cassandra-task-rb", "cassandra-task-lists", "cassandra-lists"),
+}
 RESIDENT = {f"sqlite-all-rss-{payload}" for payload in BOTH}  # where /proc tells it
 
 
@@ -46,16 +55,31 @@ def test_every_line_is_there(tmp_path):
 
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "results.json").read_text())
+    check(written, NAMES | (RESIDENT if Path("/proc/self/clear_refs").exists() else set()), done.stdout)
+    assert {"date", "cpus", "python", "sqlite", "libraries"} <= set(written["machine"])
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("files-")] == [], "files are removed"
+
+
+@pytest.mark.slow
+def test_every_line_of_cassandra_is_there(tmp_path, cassandra_server, monkeypatch):
+    monkeypatch.setenv("ATLEASTONCE_TEST_CASSANDRA", f"{cassandra_server.hosts[0]}:{cassandra_server.port}")
+    done = run("cassandra", "--quick", "--output", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "cassandra.json").read_text())
+    check(written, CASSANDRA_NAMES, done.stdout)
+    assert written["machine"]["cassandra"]
+
+
+def check(written: dict, names: set[str], table: str) -> None:
     results = {result["name"]: result for result in written["results"]}
-    assert set(results) == NAMES | (RESIDENT if Path("/proc/self/clear_refs").exists() else set())
+    assert set(results) == names
     for name, result in results.items():
         assert math.isfinite(result["value"]), name
         assert result["low"] <= result["value"] <= result["high"], name
         assert result["pairs"] >= 1, name
         assert (result["reached"] is None) == (result["target"] is None), name
-        assert name in done.stdout
-    assert {"date", "cpus", "python", "sqlite", "libraries"} <= set(written["machine"])
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("files-")] == [], "files are removed"
+        assert name in table
 
 
 def test_an_unknown_case_is_refused(tmp_path):

@@ -16,10 +16,16 @@ import pytest
 import atleastonce
 from atleastonce.defaults import using
 from atleastonce.registry import registry
+from atleastonce.testing.cassandra import CassandraServer
 
 from . import documents
 
-PAGES = [page for page in documents.pages() if page.exists()]
+SERVER = re.compile(r"cassandra://127\.0\.0\.1/\w+(?:\?([^\s\"'`]*))?")
+"""The store of the pages on Cassandra: the tests put their own server and keyspace in its place."""
+
+EXISTING = [page for page in documents.pages() if page.exists()]
+SERVER_PAGES = [page for page in EXISTING if SERVER.search(page.read_text("utf-8"))]
+PAGES = [page for page in EXISTING if page not in SERVER_PAGES]
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +40,24 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_page(page: Path) -> None:
     """Run the page."""
     for reason in documents.run(page):
+        print("not run:", reason)  # noqa: T201 - shown with -rA
+
+
+@pytest.mark.parametrize("page", SERVER_PAGES, ids=lambda page: page.name)
+def test_page_with_a_server(
+    page: Path, tmp_path: Path, cassandra_server: CassandraServer, cassandra_keyspace: str
+) -> None:
+    """Run the page on a real Cassandra."""
+
+    def url(shown: re.Match[str]) -> str:
+        params = dict(part.split("=") for part in (shown[1] or "").split("&") if part)
+        return cassandra_server.url(
+            cassandra_keyspace, **{"timeout": 60, **params, "local_dc": cassandra_server.local_dc}
+        )
+
+    copy = tmp_path / page.name
+    copy.write_text(SERVER.sub(url, page.read_text("utf-8")), "utf-8")
+    for reason in documents.run(copy):
         print("not run:", reason)  # noqa: T201 - shown with -rA
 
 

@@ -6,7 +6,10 @@ import re
 
 import atleastonce
 import atleastonce.testing
+import atleastonce.testing.cassandra
+import atleastonce_cassandra
 from atleastonce.testing import fixtures
+from atleastonce.testing.cassandra import fixtures as cassandra_fixtures
 
 from .documents import ROOT
 
@@ -19,14 +22,16 @@ def documented() -> set[str]:
 
 
 def test_every_public_name_is_there() -> None:
-    """What ``import atleastonce`` and ``atleastonce.testing`` offer."""
-    assert set(atleastonce.__all__) | set(atleastonce.testing.__all__) <= documented()
+    """What ``import atleastonce``, ``atleastonce.testing``, its ``cassandra`` and the Cassandra backend offer."""
+    public = (atleastonce, atleastonce.testing, atleastonce.testing.cassandra, atleastonce_cassandra)
+    assert {name for module in public for name in module.__all__} <= documented()
 
 
 def test_every_fixture_is_there() -> None:
     """What an application's tests may ask for, on both pages."""
-    names = {name for name, it in vars(fixtures).items() if type(it).__name__ == "FixtureFunctionDefinition"}
-    assert names == {"task_store", "task_types", "test_clock"}
+    things = {**vars(fixtures), **vars(cassandra_fixtures)}
+    names = {name for name, it in things.items() if type(it).__name__ == "FixtureFunctionDefinition"}
+    assert names == {"task_store", "task_types", "test_clock", "cassandra_server", "cassandra_keyspace"}
     unit_testing = (ROOT / "docs" / "unit-testing.md").read_text("utf-8")
     for name in names:
         assert name in REFERENCE

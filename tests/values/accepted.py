@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, Optional, Union
+from typing import Annotated, Any, Final, Literal, NewType, Optional, Union
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -109,6 +109,7 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     "set-of-nested": (set[FrozenData], {FrozenData(2), FrozenData(1)}, [{"n": 1}, {"n": 2}]),
     "dict": (dict[str, int], {"b": 1, "a": 2}, {"b": 1, "a": 2}),
     "dict-odd-keys": (dict[str, int], {"": 1, "\0": 2, "é": 3}, {"": 1, "\0": 2, "é": 3}),
+    "dict-of-none": (dict[str, None], {"a": None}, {"a": None}),
     "dict-bare": (dict, {"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}),
     "dict-typing": (typing.Dict[str, bool], {"a": True}, {"a": True}),  # noqa: UP006 - likewise
     "dict-any": (dict[str, Any], {"a": 1.5, "b": []}, {"a": 1.5, "b": []}),
@@ -132,6 +133,7 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     "literal-none": (Literal["a", None], None, None),  # noqa: PYI061 - likewise
     "newtype": (UserId, UserId(7), 7),
     "newtype-list": (Names, ["a"], ["a"]),
+    "newtype-annotated": (NewType("Noted", Annotated[int, "notes"]), 5, 5),
     "annotated": (Positive, 5, 5),
     "annotated-inside": (list[Annotated[int, "notes"]], [5], [5]),
     "final": (Final[int], 5, 5),
@@ -140,6 +142,7 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     "optional-twice": (Annotated[int | None, "notes"] | None, None, None),
     "optional-list": (list[int] | None, [1], [1]),
     "optional-any": (Any | None, None, None),
+    "none-or-any": (None | Any, [1], [1]),
     "union": (Union[int, str], "5", "5"),  # noqa: UP007 - likewise
     "union-number-integer": (int | float, 5.0, 5.0),
     "union-number-integer-int": (int | float, 5, 5),
@@ -151,6 +154,8 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     ),
     "union-true": (bool | int, True, True),
     "union-one": (bool | int, 1, 1),
+    "union-literal": (Literal["a"] | int, "a", "a"),
+    "union-beside-a-literal": (Literal["a"] | int, 5, 5),
     "union-timedelta": (timedelta | str, timedelta(seconds=1), 1_000_000),
     "union-enum": (Level | str, Level.LOW, 1),
     "union-tuple": (tuple[int, ...] | str, (1,), [1]),

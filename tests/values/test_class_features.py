@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: these annotations are the types themselves.
 
+import dataclasses
 import sys
 from typing import Any, ClassVar, Literal
 
@@ -129,6 +130,39 @@ def test_fields_outside_the_constructor_are_not_stored() -> None:
     assert task.data == {"x": 1}
     assert again(task).cache == {}
     assert Sample.from_hash(task.as_hash() | {"data": {"x": 1, "cache": {"b": 2}}}).extra == {"cache": {"b": 2}}
+
+
+@pytest.mark.parametrize("kind", ["attrs", "dataclass"])
+def test_nested_classes_may_have_defaults_and_fields_outside_the_constructor(kind: str) -> None:
+    """What an older process wrote without a field that has a default is read with it."""
+
+    if kind == "attrs":
+
+        @attrs.define
+        class Inner:
+            needed: int
+            given: int = 5
+            made: list = attrs.field(factory=list)
+            cache: int = attrs.field(init=False, default=0)
+
+    else:
+
+        @dataclasses.dataclass
+        class Inner:
+            needed: int
+            given: int = 5
+            made: list = dataclasses.field(default_factory=list)
+            cache: int = dataclasses.field(init=False, default=0)
+
+    cls = task_class(Inner)
+    task = cls(task_list="l", x=Inner(1, 2, [3]))
+    assert task.data == {"x": {"needed": 1, "given": 2, "made": [3]}}
+    assert again(task) == task
+    assert cls.build(task_list="l", data={"x": {"needed": 1}}).x == Inner(1)
+    for missing in ({}, {"given": 1, "made": []}):
+        assert "needed: is missing" in str(
+            refusal(lambda missing=missing: cls.build(task_list="l", data={"x": missing}))
+        )
 
 
 def test_class_variables_properties_and_methods_are_no_fields() -> None:

@@ -6,7 +6,7 @@ import collections.abc
 import dataclasses
 import enum
 import typing
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypedDict, TypeVar
 from uuid import UUID
@@ -215,6 +215,7 @@ ALIKE: dict[str, Any] = {
     "str-bytes": str | bytes,
     "str-datetime": datetime | str,
     "date-datetime": date | datetime,
+    "str-time": str | time,
     "str-literal": str | Literal["a"],  # noqa: PYI051 - that is the point
     "str-enum": str | Colour,
     "enum-enum": Colour | Mixed,
@@ -234,6 +235,7 @@ ALIKE: dict[str, Any] = {
     "dict-dict": dict[str, int] | dict[str, str],
     "dict-nested": dict[str, int] | Point,
     "any-int": Any | int,
+    "int-any": int | Any,
     "any-nested": Point | Any,
     "inside-an-optional": (str | UUID) | None,
     "inside-a-list": list[str | UUID],

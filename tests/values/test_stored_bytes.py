@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NewType
 
 import attrs
 import pytest
@@ -14,6 +14,11 @@ from .kit import Node, same, task_class
 
 BIG = b"18446744073709551616"  # 2**64: orjson loads it as a float
 SMALL = b"-9223372036854775809"
+
+
+@attrs.define
+class Shelf:
+    things: list[dict[str, Any]]
 
 
 def read(store: Any, data: bytes) -> Any:
@@ -40,6 +45,7 @@ UNREADABLE: dict[str, tuple[Any, bytes]] = {
     "list-any": (list[Any], b'{"x":[%s]}' % BIG),
     "dict-any": (dict[str, Any], b'{"x":{"a":%s}}' % BIG),
     "bare-list": (list, b'{"x":[%s]}' % BIG),
+    "any-in-nested-class": (Shelf, b'{"x":{"things":[{"a":%s}]}}' % BIG),
     "int-or-float": (int | float, b'{"x":%s}' % BIG),
     "int-or-float-in-list": (list[float | int | None], b'{"x":[1.5,%s]}' % SMALL),
     "extra": (int, b'{"x":1,"more":%s}' % BIG),
@@ -118,11 +124,6 @@ def test_what_other_writers_write_is_read(annotation: Any, data: bytes, value: A
     assert same(task.x, value)
 
 
-@attrs.define
-class Shelf:
-    things: list[dict[str, Any]]
-
-
 DEEP: dict[str, tuple[Any, Any]] = {
     "any": (Any, lambda deep: deep(200)),
     "any-in-typed-containers": (list[list[list[Any]]], lambda deep: [[[deep(200)]]]),
@@ -147,12 +148,13 @@ def test_whatever_could_be_saved_can_be_read(annotation: Any, make: Any, key: st
     assert cls.build(task_list="l", id="one", data=task.data) == task
 
 
+@pytest.mark.parametrize("annotation", [Node, NewType("Tree", Node)])
 @pytest.mark.parametrize("levels", [1, 48, 49, 125, 10_000])
-def test_deep_nested_classes_are_refused_or_come_back(levels: int, memory: Any) -> None:
+def test_deep_nested_classes_are_refused_or_come_back(annotation: Any, levels: int, memory: Any) -> None:
     node = Node(0)
     for value in range(levels):
         node = Node(value, [node])
-    cls = task_class(Node)
+    cls = task_class(annotation)
     try:
         task = cls(task_list="l", id="one", x=node)
         memory.save(task)

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
 
-PACKAGES = ("atleastonce", "atleastonce_memory", "atleastonce_sqlite")
+PACKAGES = ("atleastonce", "atleastonce_cassandra", "atleastonce_memory", "atleastonce_sqlite")
 SOURCES = Path(__file__).resolve().parents[2]
 
 
@@ -23,6 +23,7 @@ def check_files(wheel: str) -> None:
     for package in PACKAGES:
         assert f"{package}/py.typed" in names, f"{package} has no py.typed"
     assert any(name.endswith("/licenses/LICENSE") for name in names), "no licence"
+    assert "atleastonce/testing/cassandra/node.sh" in names, "no launcher"
     assert not [name for name in names if name.endswith((".pyc", ".db"))]
 
 
@@ -34,7 +35,7 @@ def check_imports() -> None:
         assert Path(sys.prefix).resolve() in Path(file).resolve().parents, file
     assert not [path for path in sys.path if path and SOURCES in [Path(path), Path(path).parent]], sys.path
     found = {e.name: e for e in distribution("atleastonce").entry_points if e.group == "atleastonce.backends"}
-    assert set(found) == {"memory", "sqlite"}, found
+    assert set(found) == {"cassandra", "memory", "sqlite"}, found
     for entry_point in found.values():
         assert callable(entry_point.load().from_url)
 

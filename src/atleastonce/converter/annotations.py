@@ -110,7 +110,7 @@ def is_union(tp: Any) -> bool:
 
 def is_nested(tp: Any) -> bool:
     """Whether the bare type is an attrs class or a dataclass."""
-    return isinstance(tp, type) and get_origin(tp) is None and (attrs.has(tp) or dataclasses.is_dataclass(tp))
+    return isinstance(tp, type) and (attrs.has(tp) or dataclasses.is_dataclass(tp))
 
 
 def is_enum(tp: Any) -> bool:
@@ -291,7 +291,7 @@ def _check_apart(parts: list[Any]) -> None:
     single = [part for part in parts if not is_nested(part)] + classes[:1]
     for i, one in enumerate(single):
         for other in single[:i]:
-            if (one is Any and other is type(None)) or (one is type(None) and other is Any):
+            if {one, other} == {Any, type(None)}:
                 continue
             if both := kinds(one) & kinds(other):
                 raise InvalidTask(
@@ -301,4 +301,4 @@ def _check_apart(parts: list[Any]) -> None:
 
 
 def _name(tp: Any) -> str:
-    return tp.__name__ if isinstance(tp, type) and get_origin(tp) is None else str(tp)
+    return tp.__name__ if isinstance(tp, type) else str(tp)

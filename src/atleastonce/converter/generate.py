@@ -17,8 +17,6 @@ from .annotations import bare, members
 from .plain import INT_MAX, INT_MIN
 from .scalars import Decode, Encode
 
-Missing = Callable[[dict[str, Any]], Any]
-
 Conditions = Mapping[Any, str]
 """For a type: when a value of a field of that type must go through its hook."""
 
@@ -76,8 +74,11 @@ def make_decode(fields: Sequence[Field]) -> Callable[[dict[str, Any]], dict[str,
 
 
 def make_read(cls: type, fields: Sequence[Field]) -> Callable[..., Any]:
-    """``read(data, task_list, id, saved_at, store) -> task``: as `decode`, into a new object, without its constructor."""
-    lines, names = _conversions(fields, READ, "data[{name!r}]", lambda field: field.decode)
+    """``read(data, task_list, id, saved_at, store) -> task``: as `decode`, into a new object, without its constructor.
+
+    Its `InvalidTask` does not name the field: `decode` does.
+    """
+    lines, names = _conversions(fields, READ, "data[{name!r}]", lambda field: field.decode, label=False)
     keys = "'task_list': task_list, 'id': id, '_saved_at': saved_at, '_store': store"
     lines = [
         "def read(data, task_list, id, saved_at, store):",
@@ -91,13 +92,19 @@ def make_read(cls: type, fields: Sequence[Field]) -> Callable[..., Any]:
 
 
 def _conversions(
-    fields: Sequence[Field], conditions: Conditions, source: str, hook_of: Callable[[Field], Callable[[Any], Any]]
+    fields: Sequence[Field],
+    conditions: Conditions,
+    source: str,
+    hook_of: Callable[[Field], Callable[[Any], Any]],
+    *,
+    label: bool = True,
 ) -> tuple[list[str], dict[str, Any]]:
     """The lines that give each field's converted value a name (``v0``, ``v1``, ...), and what they refer to."""
     lines: list[str] = []
     names: dict[str, Any] = dict(_NAMES)
     for i, field in enumerate(fields):
-        names[f"h{i}"] = _labelled(field.name, hook_of(field))
+        hook = hook_of(field)
+        names[f"h{i}"] = _labelled(field.name, hook) if label else hook
         lines.append(f"    v{i} = {source.format(name=field.name)}")
         lines += _convert(conditions, field.type, i)
     return lines, names

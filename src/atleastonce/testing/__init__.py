@@ -12,7 +12,8 @@ except ModuleNotFoundError:
 
 # So that a failing assert of the suite shows its values: before these are imported. (The fixtures have no asserts; but pytest
 # warns of a plugin that somebody imported before it was named as one, unless it was rewritten.)
-pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in ("clauses", "conformance", "machine", "fixtures")))
+REWRITTEN = ("clauses", "conformance", "machine", "fixtures", "cassandra")
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in REWRITTEN))
 
 from .clock import TestClock  # noqa: E402  # as above
 from .conformance import BackendConformance  # noqa: E402  # as above

@@ -38,8 +38,8 @@ class DamageClauses(Clauses):
 
     def test_damage_is_shown_and_hides_nobody(self, backend: DataInterface, damaged: TaskRecord) -> None:
         assert (damaged.task_list, damaged.id) == ("list", "b")
-        assert [(r.id, r.problem is None) for r in backend.all("list")] == [("a", True), ("b", False), ("c", True)]
-        assert list(backend.all("list"))[1] == damaged
+        assert {r.id: r.problem is None for r in backend.all("list")} == {"a": True, "b": False, "c": True}
+        assert damaged in list(backend.all("list"))
         assert backend.count("list") == 3
         assert "list" in backend.task_lists()
 
@@ -49,9 +49,9 @@ class DamageClauses(Clauses):
         assert backend.find("list", "b") == damaged
         backend.delete([TaskKey("list", "b", damaged.saved_at)])
         assert backend.find("list", "b") is None
-        assert [r.id for r in backend.all("list")] == ["c", "d"]
+        assert sorted(r.id for r in backend.all("list")) == ["c", "d"]
 
     def test_damage_can_be_saved_over(self, backend: DataInterface, damaged: TaskRecord) -> None:
         version = save(backend, record("b", data=b"sound"))
         assert backend.find("list", "b") == record("b", data=b"sound", saved_at=version)
-        assert [r.id for r in backend.all("list")] == ["a", "b", "c"]
+        assert sorted(r.id for r in backend.all("list")) == ["a", "b", "c"]

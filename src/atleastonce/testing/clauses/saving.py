@@ -5,8 +5,9 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from atleastonce.exceptions import InvalidTask, StoreError
 from atleastonce.interface import DataInterface
-from atleastonce.record import TaskRecord
+from atleastonce.record import TaskKey, TaskRecord
 
 from .base import Clauses, record, save
 
@@ -81,14 +82,23 @@ class SavingClauses(Clauses):
         assert found is not None
         assert found.type == type
 
-    def test_text_that_is_not_utf8_is_kept(self, backend: DataInterface) -> None:
-        def text(raw: bytes) -> str:
-            return raw.decode("utf-8", "surrogateescape")
-
-        odd = record(text(b"id \xff"), task_list=text(b"list \xed\xa0\x80"), type=text(b"type \xc0\x80"))
-        version = save(backend, odd)
-        assert backend.find(odd.task_list, odd.id) == attrs.evolve(odd, saved_at=version)
-        assert list(backend.all(odd.task_list)) == [attrs.evolve(odd, saved_at=version)]
+    @pytest.mark.parametrize("raw", [b"\xff", b"\xed\xa0\x80", b"\xc0\x80"])
+    def test_text_that_is_not_utf8_is_kept_or_refused(self, backend: DataInterface, raw: bytes) -> None:
+        """A storage in which such bytes cannot be never gives any, so it may refuse them; it must not change them."""
+        save(backend, record("neighbour"))
+        text = raw.decode("utf-8", "surrogateescape")
+        for odd in (record(text), record("a", task_list=text), record("b", type=text)):
+            try:
+                version = save(backend, odd)
+            except (InvalidTask, StoreError) as error:
+                assert getattr(error, "outcome", "not_applied") == "not_applied"
+                version = None
+            expected = None if version is None else attrs.evolve(odd, saved_at=version)
+            if expected is not None:
+                assert backend.find(odd.task_list, odd.id) == expected
+                assert expected in list(backend.all(odd.task_list))
+                backend.delete([TaskKey(odd.task_list, odd.id)])
+        assert [r.id for r in backend.all("list")] == ["neighbour"]
 
     @pytest.mark.parametrize("run_at", [None, 0, 1, 1_735_689_600_123_456, 2**53 - 1])
     def test_run_at_is_kept(self, backend: DataInterface, run_at: int | None) -> None:

@@ -6,9 +6,8 @@ import threading
 
 import pytest
 
-from atleastonce_sqlite.turns import MAX_ROWS, Request, Turns
-
-from .helpers import wait_until
+from atleastonce.turns import MAX_ROWS, Request, Turns
+from tests.backends.sqlite.helpers import wait_until
 
 
 class Stage:

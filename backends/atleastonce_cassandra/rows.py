@@ -1,0 +1,111 @@
+"""Records as cells, and back, whatever the cells hold.
+
+A task is one cell, so that two saves at once never mix: ``frozen<tuple<blob, blob, blob>>`` of type, data and notes. The notes
+are ``''`` or a JSON object with ``run_at`` (microseconds) and ``meta`` (str to str), each where set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from struct import Struct
+from typing import Any, TypeGuard
+
+from atleastonce.record import NO_META, TaskRecord
+from atleastonce.versions import VERSION_LIMIT
+
+from .text import decode, encode
+
+_length = Struct(">i").pack
+_EMPTY = _length(0)
+
+
+def cell_of(record: TaskRecord) -> bytes:
+    """The task's cell, as the wire has it: each element after its length."""
+    type = encode(record.type)
+    start = _length(len(type)) + type + _length(len(record.data)) + record.data
+    if record.run_at is None and not record.meta:
+        return start + _EMPTY
+    notes = _notes_of(record)
+    return start + _length(len(notes)) + notes
+
+
+def cell_again(parts: tuple[Any, ...]) -> bytes:
+    """The cell for what the driver made of one."""
+    return b"".join(_length(-1) if part is None else _length(len(part)) + part for part in parts)
+
+
+def record_of(
+    task_list: str, id: bytes, task: tuple[Any, ...], failure: tuple[Any, ...] | None, version: int
+) -> TaskRecord:
+    """The record for a row, each column as the driver gives it."""
+    type, data, notes = task
+    attempts, last_error = failure or (0, b"")
+    if (
+        (type is not None and data is not None)
+        and (notes == b"" and attempts == 0 and not last_error)
+        and 0 <= version < VERSION_LIMIT
+    ):
+        return TaskRecord(task_list, decode(id), decode(type), data, version)
+    return _record(task_list, decode(id), type, data, notes, attempts, last_error, version)
+
+
+def _record(
+    task_list: str, id: str, type: Any, data: Any, notes: Any, attempts: Any, last_error: Any, version: Any
+) -> TaskRecord:
+    problems = [
+        f"{name} is missing" for name, value in (("type", type), ("data", data), ("notes", notes)) if value is None
+    ]
+    if not _is_version(version):
+        problems.append("the write time of the row is no version")
+        version = None  # so that a delete takes whatever version is there
+    if not _is_version(attempts):
+        problems.append("attempts is missing or negative")
+        attempts = 0
+    run_at, meta = None, NO_META
+    if notes:
+        read = _read_notes(notes)
+        if read is None:
+            problems.append("notes is no JSON object of run_at and meta")
+        else:
+            run_at, meta = read
+    return TaskRecord(
+        task_list,
+        id,
+        decode(type or b""),
+        data or b"",
+        version,
+        attempts,
+        decode(last_error) if last_error else None,
+        run_at,
+        meta,
+        "; ".join(problems) or None,
+    )
+
+
+def _notes_of(record: TaskRecord) -> bytes:
+    notes: dict[str, Any] = {}
+    if record.run_at is not None:
+        notes["run_at"] = record.run_at
+    if record.meta:
+        notes["meta"] = dict(record.meta)
+    return json.dumps(notes, separators=(",", ":")).encode()
+
+
+def _read_notes(stored: bytes) -> tuple[int | None, Mapping[str, str]] | None:
+    try:
+        notes = json.loads(stored)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(notes, dict):
+        return None
+    run_at, meta = notes.get("run_at"), notes.get("meta", NO_META)
+    if not (run_at is None or _is_version(run_at)):
+        return None
+    if not isinstance(meta, Mapping) or not all(isinstance(value, str) for value in meta.values()):
+        return None
+    return run_at, meta
+
+
+def _is_version(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < VERSION_LIMIT

@@ -1,0 +1,50 @@
+"""Processes, each on a machine with clocks of its own: skewed, set by hand, or standing still while the guest is frozen."""
+
+from __future__ import annotations
+
+from atleastonce_cassandra.protocol.client import Client
+
+BOOTED_US = 5_000_000_000
+
+
+class Process:
+    """A client of the protocol, its machine and its data centre.
+
+    Attributes:
+        number: which one.
+        dc: its data centre.
+        wall_error_us: by how much its wall clock is wrong; ids are drawn by it.
+        frozen_us: how long, so far, both its clocks stood still.
+        wakes: until when it is frozen (true time).
+        unmeasured_us: how much of `frozen_us` was after the last measurement.
+    """
+
+    def __init__(self, world, number: int, dc: int, wall_error_us: int) -> None:
+        self._world = world
+        self.number = number
+        self.dc = dc
+        self.wall_error_us = wall_error_us
+        self.frozen_us = 0
+        self.wakes = 0
+        self.unmeasured_us = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process on the same machine."""
+        self.clock = self._world.rules.clock(self.elapsed, self.wall)
+        self.client = Client(self.clock, self._world.draw)
+        self.life = getattr(self, "life", 0) + 1
+
+    def elapsed(self) -> int:
+        """The clock since boot, which stands still only while the guest is frozen."""
+        return self._world.now - self.frozen_us + BOOTED_US
+
+    def wall(self) -> int:
+        """The wall clock."""
+        return self._world.now - self.frozen_us + self.wall_error_us
+
+    def freeze(self, duration: int) -> None:
+        """The guest stands still, with its clocks, and does not notice."""
+        self.wakes = self._world.now + duration
+        self.frozen_us += duration
+        self.unmeasured_us += duration

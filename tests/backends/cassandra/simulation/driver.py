@@ -1,0 +1,157 @@
+"""Plays a protocol, step by step, on the simulated servers: what the backend does over the real driver.
+
+All are generators; each `yield` is a moment at which anything else may happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+from atleastonce_cassandra.protocol.clock import MAX_PAUSE_US
+from atleastonce_cassandra.protocol.places import Place
+from atleastonce_cassandra.protocol.steps import (
+    Delete,
+    Measure,
+    Read,
+    ReadEmpty,
+    Register,
+    Stored,
+    Unregister,
+    Wait,
+    Write,
+)
+
+from .cells import deleted, has_task, inserted, is_row, registered
+from .clients import Process
+from .replicas import Mutation, Refused
+
+DEADLINE_US = 60_000_000
+"""Of all tries of one request together."""
+
+
+class Report(NamedTuple):
+    """Write a failure report. A step of the simulation's own until the protocol has one."""
+
+    place: Place
+    id: bytes
+    version: int
+    attempts: int
+
+
+def play(world, process: Process, steps: Generator) -> Generator[None, None, Any]:
+    """Run the protocol to its end; its result."""
+    chance = world.chance
+    send, argument = steps.send, None
+    while True:
+        try:
+            step = send(argument)
+        except StopIteration as stop:
+            return stop.value
+        yield
+        began = process.elapsed()
+        try:
+            argument = yield from PERFORM[type(step)](world, process, step)
+            send = steps.send
+            if world.always_yields or chance.percent(60):
+                yield
+        except Refused as error:
+            argument = error
+            send = steps.throw
+        if process.elapsed() - began > MAX_PAUSE_US and type(step) is not Measure:  # which judges its own duration
+            process.clock.suspect()
+
+
+def _write(world, process: Process, mutation: Mutation) -> Generator:
+    """Write with retries: a write timeout is retried, and what timed out may land all the same, then or later.
+
+    Not after the deadline: a write that comes back after gc_grace would bring back what was completed and purged meanwhile.
+    """
+    cluster, chance, began = world.cluster, world.chance, process.elapsed()
+    while chance.percent(world.scenario.timeouts):
+        cluster.straggle(mutation)
+        yield
+        if chance.percent(40) or process.elapsed() - began > DEADLINE_US:
+            raise Refused("no answer in time")
+    yield from cluster.write(process.dc, mutation)
+
+
+def _measure(world, process: Process, step: Measure) -> Generator:
+    began, frozen = process.elapsed(), process.frozen_us
+    if world.chance.percent(30):
+        yield
+    shown = world.server_now(process)
+    if world.chance.percent(30):
+        yield
+    before = process.clock._state
+    process.clock.measured(shown, began)
+    if process.clock._state is not before:
+        process.unmeasured_us = process.frozen_us - frozen
+
+
+def _register(world, process: Process, step: Register) -> Generator:
+    yield from _write(world, process, [((step.place, None), registered(step.timestamp))])
+
+
+def _write_rows(world, process: Process, step: Write) -> Generator:
+    for row in step.rows:
+        saved = world.saved_of[row]
+        saved.versions.append(row.version)
+    yield from _write(world, process, [((step.place, row.id), inserted(row.version, row.cell)) for row in step.rows])
+
+
+def _read(world, process: Process, step: Read) -> Generator:
+    found = world.cluster.read(process.dc, [(step.place, id) for id in step.ids], each=world.scenario.read_each)
+    return {key[1]: Stored(*entry.task) for key, entry in found.items() if has_task(entry)}
+    yield
+
+
+def _delete(world, process: Process, step: Delete) -> Generator:
+    at = world.now
+    yield from _write(world, process, [((step.place, id), deleted(timestamp, at)) for id, timestamp in step.keys])
+
+
+def _read_empty(world, process: Process, step: ReadEmpty) -> Generator:
+    place, cluster = step.place, world.cluster
+
+    def wanted(key):
+        return key[0] == place and key[1] is not None
+
+    level = world.scenario.sweep_level or ("each" if step.settled else "all")
+    if level == "all":
+        found = cluster.read_everyone(wanted)
+    else:
+        found = cluster.read_all(process.dc, wanted, each=level == "each")
+    if found is None or world.chance.percent(world.scenario.timeouts):
+        return None
+    return not any(is_row(entry) for entry in found.values())
+    yield
+
+
+def _unregister(world, process: Process, step: Unregister) -> Generator:
+    yield from _write(world, process, [((step.place, None), deleted(step.timestamp, world.now))])
+
+
+def _report(world, process: Process, step: Report) -> Generator:
+    entry = world.rules.report(world, process, step)
+    yield from _write(world, process, [((step.place, step.id), entry)])
+
+
+def _wait(world, process: Process, step: Wait) -> Generator:
+    until = world.now + step.duration
+    yield
+    if world.now < until:
+        world.advance(until - world.now)
+
+
+PERFORM = {
+    Measure: _measure,
+    Register: _register,
+    Write: _write_rows,
+    Read: _read,
+    Delete: _delete,
+    ReadEmpty: _read_empty,
+    Unregister: _unregister,
+    Report: _report,
+    Wait: _wait,
+}
