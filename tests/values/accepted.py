@@ -98,6 +98,15 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     "list-bare": (list, ["a", {"b": [None]}], ["a", {"b": [None]}]),
     "list-typing": (typing.List[int], [1], [1]),  # noqa: UP006 - what older code writes
     "list-nested": (list[list[bytes]], [[b"a"], []], [["YQ=="], []]),
+    "list-of-offsets": (
+        list[datetime],
+        [
+            datetime(2024, 1, 1, tzinfo=KATHMANDU),
+            datetime(2024, 1, 2, tzinfo=UTC),
+            datetime(2024, 1, 3, tzinfo=KATHMANDU),
+        ],
+        ["2024-01-01T00:00:00+05:45", "2024-01-02T00:00:00+00:00", "2024-01-03T00:00:00+05:45"],
+    ),
     "tuple": (tuple[int, str], (1, "a"), [1, "a"]),
     "tuple-any-length": (tuple[int, ...], (1, 2, 3), [1, 2, 3]),
     "tuple-empty": (tuple[()], (), []),

@@ -10,7 +10,7 @@ import pytest
 
 from atleastonce import InvalidTask, TaskRecord, TaskStore, UnreadableTask
 
-from .kit import Node, same, task_class
+from .kit import Node, refusal, same, task_class
 
 BIG = b"18446744073709551616"  # 2**64: orjson loads it as a float
 SMALL = b"-9223372036854775809"
@@ -165,6 +165,19 @@ def test_deep_nested_classes_are_refused_or_come_back(annotation: Any, levels: i
         assert levels <= 48
         assert memory.find("l", "one") == task
         assert cls.from_hash(task.as_hash()) == task
+
+
+def test_a_class_that_may_hold_itself_nests_100_levels_deep(memory: Any) -> None:
+    """Seen when the task is made: at a save it may be too late to mend it."""
+    node = Node(0)
+    for value in range(97):
+        node = Node(value, parent=node)  # a level each, between `data` and the list of the first
+    cls = task_class(Node)
+    task = cls(task_list="l", id="one", x=node)
+    memory.save(task)
+    assert memory.find("l", "one") == task
+    deeper = Node(97, parent=node)
+    assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=deeper)))
 
 
 def test_data_over_the_backends_limit() -> None:
