@@ -180,6 +180,19 @@ def test_a_class_that_may_hold_itself_nests_100_levels_deep(memory: Any) -> None
     assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=deeper)))
 
 
+def test_nesting_that_python_cannot_follow_is_a_typed_error(memory: Any) -> None:
+    """250 levels are well-formed JSON, yet take more frames of the stack than there are by default."""
+    wire: Any = {"value": 0}
+    for value in range(250):
+        wire = {"value": value, "parent": wire}
+    cls = task_class(Node, __annotations__={"given": int, "x": Node}, given=5)
+    for data in ({"given": 1, "x": wire}, {"given": 1, "x": wire, "more": 1}, {"x": wire}):
+        assert "nests too deeply" in str(refusal(lambda data=data: cls.build(task_list="l", data=data)))
+        reason = read(memory, json.dumps(data).encode()).reason
+        assert type(reason) is InvalidTask
+        assert "nests too deeply" in str(reason)
+
+
 def test_data_over_the_backends_limit() -> None:
     store = TaskStore("memory://?max_data_bytes=12")
     cls = task_class(str)
