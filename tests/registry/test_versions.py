@@ -106,6 +106,21 @@ def test_an_upcast_that_fails_is_a_typed_error_that_quotes_nothing(person, store
         person.find("l", "1")
 
 
+@pytest.mark.parametrize("error", [InvalidTask, UnknownTaskType])
+def test_an_upcast_may_say_itself_why_it_refuses(error, store):
+    class Refusing(Task, version=2):
+        @classmethod
+        def upcast(cls, data, version):
+            raise error("no such photo any more")
+
+    with pytest.raises(error, match=r"^no such photo any more$"):
+        Task.from_hash(wire("Refusing"))
+    store._backend.store([TaskRecord("l", "1", "Refusing", b"{}")])
+    reason = store.find("l", "1").reason
+    assert type(reason) is error
+    assert str(reason) == "no such photo any more"
+
+
 @pytest.mark.parametrize(
     "returned", [None, [], "text", {"first": "a"}, {"first": "a", "last": 5}, {1: 2}, {"x": object()}]
 )
