@@ -24,11 +24,13 @@ class Capabilities:
         max_data_bytes: the longest `TaskRecord.data` it takes, in bytes; the store refuses more before a write.
         url: the URL, without its password, by which another process on this machine reaches the same tasks;
             None where no other process can.
+        claims: whether it implements `atleastonce.claims.ClaimsInterface` too.
     """
 
     name: str
     max_data_bytes: int
     url: str | None = None
+    claims: bool = False
 
 
 @runtime_checkable
