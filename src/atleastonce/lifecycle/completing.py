@@ -40,7 +40,7 @@ class Completing:
         if waiting is not None:
             self._completed(waiting)
         if not begun:
-            run.drop(task)
+            run.lost(task)
         return begun
 
     def later(self, task: Task) -> None:

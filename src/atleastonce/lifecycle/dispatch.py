@@ -90,6 +90,7 @@ def _ours(batch: list[Task], run: Run, lease: int | None) -> list[Task]:
     if lease is None or not due:
         return due
     ours = run.claiming.claim_saved(due, lease)
+    run.tally.seen -= len(due) - len(ours)  # a redrive has them, and their state is its to tell
     run.hold(ours)
     return ours
 
@@ -105,7 +106,8 @@ def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[li
         before = tally.saved
 
         def progress(done: int) -> None:  # a batch of much data is saved in parts, and the last may fail
-            tally.saved = tally.seen = before + done
+            tally.seen += before + done - tally.saved
+            tally.saved = before + done
 
         store.save_all(saved, progress=progress)
         return saved

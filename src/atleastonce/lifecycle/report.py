@@ -40,7 +40,8 @@ class RunReport:
         handed: accepted by the executor or callable; 0 where neither was given.
         completed: executed and removed in this run, as far as it can know: not what a broker's worker does later.
         failed: refused, or raised; still pending, unless dead.
-        left: saved or seen in this run and not completed in it. Never a count of the list.
+        left: saved or seen in this run and not completed in it, dead ones included; not what somebody else took up meanwhile.
+            Never a count of the list.
         dead: of the failed ones, those that were moved to the dead letters in this run.
         errors: the first 100 errors.
     """

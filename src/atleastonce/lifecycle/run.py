@@ -73,6 +73,12 @@ class Run:
         if self.heartbeats is not None:
             self.heartbeats.drop(task)
 
+    def lost(self, task: Task) -> None:
+        """Somebody else has it, or has done it: it is none of this run's any more. (Unless a stop took it back: then it is left.)"""
+        self.drop(task)
+        if not self.stopped():
+            self.tally.seen -= 1
+
     def let_go(self, task: Task) -> None:
         """Give its claim back, at no cost."""
         self.drop(task)

@@ -141,7 +141,7 @@ class ToExecutor:
                 tally.fail(task.task_list, task.id, outcome.error)
                 run.let_go(task)
             else:
-                run.drop(task)
+                run.lost(task)
             return
         run.drop(task)
         tally.completed += 1
