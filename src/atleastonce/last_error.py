@@ -28,9 +28,9 @@ def error_text(error: BaseException, max_chars: int) -> str:
 def last_error_of(error: BaseException | str) -> str:
     """What is stored of an error: ``Type: message``, then the last frames outside this library; of a text, that text."""
     if isinstance(error, str):
-        return storable(capped(error, MAX_CHARS))
+        return capped(storable(error[: MAX_CHARS + 1]), MAX_CHARS)
     lines = [error_text(error, MAX_MESSAGE_CHARS), *_frames(error.__traceback__)]
-    return storable(capped("\n".join(lines), MAX_CHARS))
+    return capped(storable("\n".join(lines)), MAX_CHARS)
 
 
 def capped(text: str, max_chars: int) -> str:
