@@ -239,9 +239,9 @@ class Release(Write):
         if found is None:
             return False
         where, values = found
-        sets = ["due_at = ?"] if self._due_at is not None else []
-        if self._due_at is not None:
+        sets = [] if held.token is None else [GIVE_BACK]
+        if self._due_at is not None or not sets:
+            sets.append("due_at = coalesce(?, due_at)")
             values = (self._due_at, *values)
-        sets.append(GIVE_BACK if held.token is not None else "due_at = due_at")
         cursor.execute(f"UPDATE atleastonce_tasks SET {', '.join(sets)} WHERE {where}{self._more}", values)
         return cursor.rowcount == 1

@@ -1,4 +1,4 @@
-"""`BackendConformance`: the whole contract of `DataInterface` as a test class to subclass."""
+"""`BackendConformance`: the whole contract of `DataInterface`, and of `ClaimsInterface`, as a test class to subclass."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any, ClassVar
 import pytest
 
 from .clauses.base import OpenBackend
-from .clauses.damage import DamageClauses
+from .clauses.claiming import ClaimingClauses
+from .clauses.damaged_claims import DamagedClaimClauses
+from .clauses.dead import DeadClauses
 from .clauses.deleting import DeletingClauses
+from .clauses.failures import FailureClauses
 from .clauses.forks import ForkClauses
+from .clauses.leases import LeaseClauses
 from .clauses.lifetime import LifetimeClauses
 from .clauses.moving import MovingClauses
 from .clauses.reading import ReadingClauses
@@ -26,10 +30,14 @@ class BackendConformance(
     DeletingClauses,
     ReadingClauses,
     MovingClauses,
-    DamageClauses,
     LifetimeClauses,
     ThreadClauses,
     ForkClauses,
+    ClaimingClauses,
+    LeaseClauses,
+    FailureClauses,
+    DeadClauses,
+    DamagedClaimClauses,
 ):
     """Holds a backend to the contract. Subclass it in a test module and give it the one fixture::
 
@@ -38,7 +46,8 @@ class BackendConformance(
             def open_backend(self, tmp_path):
                 return lambda clock: MyStore(tmp_path / "tasks", clock=clock)
 
-    What a backend may say about itself: `persistent`, `many_records`, `deadline_s`, `order`, `crash`. A second, optional
+    What a backend may say about itself: `persistent`, `many_records`, `deadline_s`, `order`, `crash`; where it has claims, also
+    `lease_us`, `leases_follow_clock` and `let_pass`. One that announces no claims is not asked for them. A second, optional
     fixture, `damage`, lets the suite see what becomes of a damaged record.
 
     A clause that it cannot keep goes into `waivers`, with the reason; the test is then expected to fail, and fails
