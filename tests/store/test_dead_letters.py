@@ -67,7 +67,7 @@ def test_a_filter_that_is_none_is_refused(store, filter):
 
 def test_revive_saves_anew(store, mortal):
     kill(store, mortal(id="1", text="a"), mortal(id="2"))
-    one, two = store.dead("l")
+    one, _ = store.dead("l")
     died = one.delivery.saved_at
     assert store.revive([one]) == 1
     assert ids(store.dead("l")) == ["2"]
