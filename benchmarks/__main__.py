@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from .cases import batch, imports, memory, others, reading, single, threads, wal, whole
+from .cases import batch, imports, memory, others, reading, redrive, single, threads, wal, whole
 from .machine import facts
 from .plot import plot
 from .result import Result
@@ -24,6 +24,7 @@ CASES: Cases = {
     "single": single.results,
     "batch": batch.results,
     "reading": reading.results,
+    "redrive": redrive.results,
     "threads": threads.results,
     "wal": wal.results,
     "memory": memory.results,
