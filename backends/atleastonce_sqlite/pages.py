@@ -93,5 +93,5 @@ def _bounded(cursor: sqlite3.Cursor) -> tuple[list[tuple[Any, ...]], bool]:
     return rows, False
 
 
-def _size(row: Iterable[object]) -> int:
+def _size(row: Iterable[Any]) -> int:
     return sum([len(value) for value in row if type(value) in _SIZED])
