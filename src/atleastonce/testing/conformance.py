@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 
+from atleastonce.interface import DataInterface
+
 from .clauses.base import OpenBackend
 from .clauses.claiming import ClaimingClauses
+from .clauses.claims import with_claims
 from .clauses.damaged_claims import DamagedClaimClauses
 from .clauses.dead import DeadClauses
 from .clauses.deleting import DeletingClauses
@@ -86,11 +90,23 @@ class BackendConformance(
         except ModuleNotFoundError as error:
             raise ImportError("this test needs hypothesis: pip install hypothesis") from error
 
-        play(
-            open_backend,
-            persistent=self.persistent,
-            crash=self.crash,
-            order=self.order,
-            examples=self.machine_examples,
-            steps=self.machine_steps,
-        )
+        play(open_backend, **self._play_options)
+
+    def test_random_sequences_of_calls_with_claims(self, open_backend: OpenBackend, backend: DataInterface) -> None:
+        """The same with the calls of `ClaimsInterface` among them."""
+        with_claims(backend)
+        from .claim_machine import ClaimMachine  # noqa: PLC0415  # as above
+        from .machine import play  # noqa: PLC0415
+
+        machine = partial(ClaimMachine, leases_follow_clock=self.leases_follow_clock)
+        play(open_backend, machine=machine, **self._play_options)
+
+    @property
+    def _play_options(self) -> dict[str, Any]:
+        return {
+            "persistent": self.persistent,
+            "crash": self.crash,
+            "order": self.order,
+            "examples": self.machine_examples,
+            "steps": self.machine_steps,
+        }
