@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from atleastonce.clock import Clock, system_clock
+from atleastonce.clock import Clock, boot_clock, system_clock
 from atleastonce.exceptions import ConfigurationError
 from atleastonce.interface import Capabilities
 from atleastonce.record import TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 
-from . import clock as machine
 from .forks import forget_in_child
 from .link import Link, open_link, open_session
 from .links import Links
@@ -56,7 +55,7 @@ class CassandraStore:
             name="cassandra", max_data_bytes=options.max_data_bytes, url=None if url is None else str(url)
         )
         given = clock is not system_clock
-        time = GivenClock(clock) if given else ServerClock(machine.elapsed, system_clock)
+        time = GivenClock(clock) if given else ServerClock(boot_clock, system_clock)
         self._client = Client(time, random.SystemRandom().randrange)
         self._links = Links(partial(_open, options, session, self._client))
         self._reader = Reader(self._links, self._client, options.timeout)

@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
-from atleastonce.clock import Clock, system_clock
+from atleastonce.clock import Clock, boot_clock, system_clock
 from atleastonce.exceptions import ConfigurationError, InvalidTask, StoreError
 from atleastonce.interface import Capabilities
 from atleastonce.record import TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 from atleastonce.versions import VERSION_LIMIT
 
-from . import clock as machine
 from .errors import translate
 from .forks import forget_in_child
 from .link import open_link, open_session
@@ -71,7 +70,7 @@ class TaskRbTable:
             name="cassandra", max_data_bytes=options.max_data_bytes, url=None if url is None else str(url)
         )
         given = clock is not system_clock
-        source = GivenClock(clock) if given else ServerClock(machine.elapsed, system_clock)
+        source = GivenClock(clock) if given else ServerClock(boot_clock, system_clock)
         self._client = Client(source, random.SystemRandom().randrange)
         self._links = Links(partial(open_link, options, session, TaskRbLink))
         weakref.finalize(self, self._links.close)

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CASES = ["single", "batch", "reading", "threads", "wal", "memory", "import", "whole"]
+CASES = ["single", "batch", "reading", "redrive", "threads", "wal", "memory", "import", "whole"]
 BOTH = ("small", "typical")
 NAMES = {
     *(f"sqlite-{verb}-{payload}" for verb in ("save", "complete", "save-all", "all") for payload in BOTH),
     *("sqlite-threads-8", "sqlite-threads-64", "sqlite-wal", "import"),
     *(f"memory-save-{payload}" for payload in BOTH),
-    *("dispatch-callable", "dispatch-threads", "redrive"),
+    *("dispatch-callable", "dispatch-threads", "redrive", "redrive-claimed"),
 }
 IDS = ("drawn", "chosen")
 CASSANDRA_NAMES = {
@@ -29,7 +29,7 @@ CASSANDRA_NAMES = {
     *(f"cassandra-flat-{which}" for which in ("unswept", "swept", "fresh", "chosen")),
     *("cassandra-task-rb", "cassandra-task-lists", "cassandra-lists"),
 }
-RESIDENT = {f"sqlite-all-rss-{payload}" for payload in BOTH}  # where /proc tells it
+RESIDENT = {"redrive-claimed-rss", *(f"sqlite-all-rss-{payload}" for payload in BOTH)}  # where /proc tells it
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
