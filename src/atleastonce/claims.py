@@ -30,13 +30,13 @@ class Held:
     Attributes:
         task_list: the list.
         id: the id within the list.
-        saved_at: the version, microseconds.
+        saved_at: the version, microseconds; None where what is stored shows none (a damaged row): the token alone decides.
         token: of the claim; None: no claim is meant, and the version alone decides.
     """
 
     task_list: str
     id: str
-    saved_at: int
+    saved_at: int | None
     token: str | None = None
 
 
@@ -138,7 +138,7 @@ class ClaimsInterface(DataInterface, Protocol):
     def fail(self, failure: Failure) -> bool:
         """Write down a failed attempt and give the claim back; False where nothing was changed.
 
-        Without a token, only where fewer attempts than ``failure.attempts`` are stored. A dead task is moved in one step, or in an
+        The stored attempts never become fewer: with a token too, where others reported meanwhile. Without a token, only where fewer attempts than ``failure.attempts`` are stored. A dead task is moved in one step, or in an
         order in which a crash leaves it in both places and never in neither; `all`, `find` and `count` see it no more.
         Of a version that died before, the dead letter is replaced.
         """
