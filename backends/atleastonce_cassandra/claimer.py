@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, islice
-from typing import Any, NamedTuple, TypeVar
+from itertools import chain
+from typing import Any, TypeVar
 
 from atleastonce.claims import ClaimPage, Failure, Held
 from atleastonce.exceptions import AtLeastOnceError
@@ -15,8 +15,9 @@ from atleastonce.turns import Request, Turns
 from .errors import own
 from .link import Link
 from .links import Links
-from .player import IN_FLIGHT, Player
-from .protocol.claim import Looked, Terms, claim_saved, look, take
+from .passing import WHOLE, Pass, Position, Sizes, Spans
+from .player import Player
+from .protocol.claim import Terms, claim_saved
 from .protocol.client import Client
 from .protocol.complete import complete
 from .protocol.fail import failed, report
@@ -32,17 +33,6 @@ from .text import encode
 from .waiting import Deadline
 from .writer import ROWS_PER_TIMEOUT, STRIPES
 
-PAGE_BYTES = 1024 * 1024
-"""Of one page of tasks that are looked at; there may be `IN_FLIGHT` of them."""
-
-MAX_PAGE_ROWS = 1_000
-MIN_PAGE_ROWS = 4
-FIRST_ROW_BYTES = 1_024
-"""How large rows are taken to be until some were seen."""
-
-ROWS_A_PLACE = 1_000
-"""As many drawn ids share a place; so a call for more looks at several places at once from the start."""
-
 SHARE_OF_TIMEOUT = 0.5
 """A call that has looked for so long gives what it has: its cursor says where the next one goes on."""
 
@@ -51,14 +41,6 @@ T = TypeVar("T")
 
 _Done = tuple[Place, tuple[bytes, "int | None"]]
 """Where a task is that is to be deleted, its id and version."""
-
-
-class Cursor(NamedTuple):
-    """Where the next `claim` goes on: in this place, behind this id."""
-
-    slot: int
-    token: int
-    after: bytes
 
 
 class _Single(Request):
@@ -86,7 +68,7 @@ class Claimer:
         self._links = links
         self._client = client
         self._timeout = timeout
-        self._row_bytes = float(FIRST_ROW_BYTES)
+        self._sizes = Sizes()
         self._turns = [Turns(self._serve) for _ in range(STRIPES)]
 
     def forget(self) -> None:
@@ -95,21 +77,9 @@ class Claimer:
             turns.forget()
 
     def claim(
-        self,
-        task_list: str,
-        lease: int,
-        limit: int,
-        due_by: int | None,
-        saved_before: int | None,
-        cursor: Cursor | None,
+        self, task_list: str, lease: int, limit: int, due_by: int | None, saved_before: int | None, cursor: Spans | None
     ) -> ClaimPage:
-        """See `ClaimsInterface.claim`.
-
-        In rounds: look at some places at once, then claim what was found at those at once. The first round looks at one place for
-        each thousand tasks, each further one, where that was too few, at twice as many.
-        """
-        list_bytes = encode(task_list)
-        records: list[TaskRecord] = []
+        """See `ClaimsInterface.claim`."""
         deadline = Deadline(self._timeout * SHARE_OF_TIMEOUT)
         with self._links.use() as link:
             link.claim_statements()
@@ -120,53 +90,15 @@ class Claimer:
                 self._client.clock.now() if due_by is None else due_by,
                 saved_before,
                 partial(_record, task_list),
-                MIN_PAGE_ROWS,
             )
-            start = None if cursor is None else (cursor.slot, cursor.token)
-            source = places(self._links, self._client.clock, list_bytes, self._timeout, start=start)
-            width = min(IN_FLIGHT, -(-limit // ROWS_A_PLACE))
-            after = {} if cursor is None else {(cursor.slot, cursor.token): cursor.after}
-            while len(records) < limit:
-                round = list(islice(source, width))
-                if not round:
-                    return ClaimPage(records)
-                terms = terms._replace(page_rows=self._page_rows())
-                claimed, at = self._round(player, round, after, limit - len(records), terms)
-                records += claimed
-                if at is not None:
-                    return ClaimPage(records, at)
-                last = round[-1]
-                cursor = Cursor(last.slot, last.token + 1, b"")
-                if not deadline.left():
-                    break
-                width = min(IN_FLIGHT, width * 2)
-        return ClaimPage(records, cursor)
+            source = partial(self._places, encode(task_list))
+            part = Pass(player, self._client, self._sizes, terms, limit, WHOLE if cursor is None else cursor, source)
+            part.run(deadline)
+        return ClaimPage(part.records, tuple(part.left) or None)
 
-    def _round(
-        self, player: Player, round: Sequence[Place], after: Mapping[tuple[int, int], bytes], room: int, terms: Terms
-    ) -> tuple[list[TaskRecord], Cursor | None]:
-        """Claim up to so many at these places; where the next call goes on, if it does not go on behind them."""
-        looks = player.play_all(
-            look(self._client, place, after.get((place.slot, place.token), b""), room, terms) for place in round
-        )
-        wanted = []
-        at = None
-        for place, looked in zip(round, looks, strict=True):
-            self._learn(looked)
-            candidates = looked.candidates[:room]
-            wanted.append((place, candidates))
-            room -= len(candidates)
-            if len(candidates) < len(looked.candidates):
-                behind = candidates[-1].found.id if candidates else after.get((place.slot, place.token), b"")
-                at = Cursor(place.slot, place.token, behind)
-            elif looked.after is not None:
-                at = Cursor(place.slot, place.token, looked.after)
-            if at is not None:
-                break
-        taken = player.play_all(
-            take(self._client, place, candidates, terms) for place, candidates in wanted if candidates
-        )
-        return [record for records in taken for record in records], at
+    def _places(self, list_bytes: bytes, position: Position | None) -> Iterator[Place]:
+        start = None if position is None else (position.slot, position.token)
+        return places(self._links, self._client.clock, list_bytes, self._timeout, start=start)
 
     def claim_saved(self, keys: Sequence[TaskKey], lease: int) -> list[Claim | None]:
         """See `ClaimsInterface.claim_saved`."""
@@ -294,15 +226,6 @@ class Claimer:
 
     def _player(self, link: Link, rows: int = 1) -> Player:
         return Player(link, self._client, Deadline(self._timeout * (1 + rows // ROWS_PER_TIMEOUT)))
-
-    def _page_rows(self) -> int:
-        return max(MIN_PAGE_ROWS, min(MAX_PAGE_ROWS, int(PAGE_BYTES / self._row_bytes)))
-
-    def _learn(self, looked: Looked) -> None:
-        """Remember how large rows are: at once when larger than thought, slowly when smaller."""
-        seen = looked.row_bytes
-        if seen:
-            self._row_bytes = seen if seen > self._row_bytes else (seen + self._row_bytes) / 2
 
 
 def _record(task_list: str, found: Found) -> TaskRecord:

@@ -31,13 +31,15 @@ class Terms(NamedTuple):
         saved_before: only versions below; None: all.
         read: the record for a row.
         page_rows: the most to read at once.
+        first_rows: how many to read first.
     """
 
     lease: int
     due_by: int
     saved_before: int | None
     read: Callable[[Found], TaskRecord]
-    page_rows: int
+    page_rows: int = FIRST_PAGE_ROWS
+    first_rows: int = FIRST_PAGE_ROWS
 
 
 class Candidate(NamedTuple):
@@ -60,22 +62,24 @@ class Looked(NamedTuple):
     Attributes:
         candidates: in the order of their ids.
         after: the id behind which the next look goes on; None: there is nothing more.
-        row_bytes: how large the rows were on the average; 0 where there were none.
+        rows: how many were read; bytes: how large they were together.
     """
 
     candidates: Sequence[Candidate]
     after: bytes | None
-    row_bytes: int
+    rows: int
+    bytes: int
 
 
-def look(client: Client, place: Place, after: bytes, room: int, terms: Terms) -> Steps[Looked]:
-    """Find at most `room` tasks behind the id `after` that are due and that nobody holds. Changes nothing."""
+def look(client: Client, place: Place, after: bytes, until: bytes | None, room: int, terms: Terms) -> Steps[Looked]:
+    """Find at most `room` tasks that are due and that nobody holds, behind the id `after`, up to and with `until` (None: to the end). Changes nothing."""
     candidates: list[Candidate] = []
     rows_read = bytes_read = 0
-    limit = max(FIRST_PAGE_ROWS, room)
+    limit = max(FIRST_PAGE_ROWS, terms.first_rows)
     while True:
         limit = min(limit, terms.page_rows)
-        rows: list[Found] = yield ReadPage(place, after, limit)
+        page: list[Found] = yield ReadPage(place, after, limit)
+        rows = page if until is None else [row for row in page if row.id <= until]
         rows_read += len(rows)
         bytes_read += sum(sum(len(part or b"") for part in row.task) for row in rows if row.task)
         due = [(row, record) for row in rows if row.task and (record := _due(row, terms)) is not None]
@@ -86,13 +90,13 @@ def look(client: Client, place: Place, after: bytes, room: int, terms: Terms) ->
             if row.id in outdated or not _is_free(state, row.version, now, terms.due_by):
                 continue
             if len(candidates) == room:
-                return Looked(candidates, candidates[-1].found.id, bytes_read // rows_read)
+                return Looked(candidates, candidates[-1].found.id, rows_read, bytes_read)
             candidates.append(Candidate(row, record, state))
         if len(rows) < limit:
-            return Looked(candidates, None, bytes_read // max(1, rows_read))
+            return Looked(candidates, None, rows_read, bytes_read)
         after = rows[-1].id
         if len(candidates) == room:
-            return Looked(candidates, after, bytes_read // rows_read)
+            return Looked(candidates, after, rows_read, bytes_read)
         limit *= 2
 
 
