@@ -72,7 +72,11 @@ class ClaimStatements:
         self.rows = prepare(f"SELECT {row} FROM {t.tasks} WHERE {_PLACE} AND id IN ?")
         self.version = prepare(f"SELECT textAsBlob(id), writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?")
         self.versions = prepare(f"SELECT textAsBlob(id), writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id IN ?")
+        self.versions_between = prepare(
+            f"SELECT textAsBlob(id), writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id >= ? AND id <= ?"
+        )
         self.claims = prepare(f"SELECT id, claim FROM {t.claims} WHERE {_PLACE} AND id IN ?")
+        self.claims_between = prepare(f"SELECT id, claim FROM {t.claims} WHERE {_PLACE} AND id >= ? AND id <= ?")
         self.swap = prepare(f"UPDATE {t.claims} USING TTL ? SET claim = ? WHERE {_PLACE} AND id = ? IF claim = ?")
         self.report = prepare(f"UPDATE {t.tasks} USING TIMESTAMP ? SET failure = ? WHERE {_PLACE} AND id = ?")
         self.delete = prepare(f"DELETE FROM {t.tasks} USING TIMESTAMP ? WHERE {_PLACE} AND id = ?")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -10,7 +11,6 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 
-from atleastonce.record import TaskKey
 from atleastonce.urls import parse_url
 from atleastonce_cassandra import CassandraStore
 
@@ -28,9 +28,11 @@ PAGE = 100
 
 LEASE_S = 300
 
+_numbers = itertools.count()
+
 
 class Ours:
-    """``claim`` on stores of their own, each in a thread, until a pass finds nothing more. All tasks are completed afterwards."""
+    """``claim`` on stores of their own, each in a thread, until a pass finds nothing more; another list each time."""
 
     def __init__(self, keyspace: Keyspace, claimers: int, page: int, number: int) -> None:
         self.keyspace, self.page, self.number = keyspace, page, number
@@ -39,12 +41,11 @@ class Ours:
 
     def open(self, folder: Path) -> None:
         self.tasks = self.keyspace.store()
-        self.list = f"claims-{folder.parent.name}"
         for store in self.stores:
-            store.claim(self.list, lease=1, limit=1)
+            store.claim("none", lease=1, limit=1)
 
     def prepare(self) -> None:
-        self.stores[0].delete([TaskKey(self.list, it.id, it.saved_at) for it in self.stores[0].all(self.list)])
+        self.list = f"claims-{next(_numbers)}"
         self.tasks.save_all(small(i, task_list=self.list) for i in range(self.number))
 
     def run(self) -> int:

@@ -82,12 +82,15 @@ def look(client: Client, place: Place, after: bytes, until: bytes | None, room: 
         rows = page if until is None else [row for row in page if row.id <= until]
         rows_read += len(rows)
         bytes_read += sum(sum(len(part or b"") for part in row.task) for row in rows if row.task)
-        due = [(row, record) for row in rows if row.task and (record := _due(row, terms)) is not None]
-        seen, outdated = yield from _seen(place, [row for row, _ in due])
+        tasks = [row for row in rows if row.task and (terms.saved_before is None or row.version < terms.saved_before)]
+        seen, outdated = yield from _seen(place, tasks)
         now = client.clock.now()
-        for row, record in due:
+        for row in tasks:
             state = seen.get(row.id)
             if row.id in outdated or not _is_free(state, row.version, now, terms.due_by):
+                continue
+            record = terms.read(row)
+            if record.run_at is not None and record.run_at > terms.due_by:
                 continue
             if len(candidates) == room:
                 return Looked(candidates, candidates[-1].found.id, rows_read, bytes_read)
@@ -98,13 +101,6 @@ def look(client: Client, place: Place, after: bytes, until: bytes | None, room: 
         if len(candidates) == room:
             return Looked(candidates, after, rows_read, bytes_read)
         limit *= 2
-
-
-def _due(row: Found, terms: Terms) -> TaskRecord | None:
-    if terms.saved_before is not None and row.version >= terms.saved_before:
-        return None
-    record = terms.read(row)
-    return record if record.run_at is None or record.run_at <= terms.due_by else None
 
 
 def _is_free(state: State | None, version: int, now: int, due_by: int | None) -> bool:
