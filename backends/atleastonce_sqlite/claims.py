@@ -47,21 +47,26 @@ _TAKE = f"""\
 UPDATE atleastonce_tasks SET claim_token = ?, claim_until = ?, claim_lease = ?, claim_started = NULL WHERE {KEY}"""
 _COUNT_LOST = f"UPDATE atleastonce_tasks SET attempts = ?, last_error = ? WHERE {KEY}"
 
-_START = "UPDATE atleastonce_tasks SET claim_until = ?, claim_started = 1 WHERE "
 _RENEW = "UPDATE atleastonce_tasks SET claim_until = ? WHERE "
 GIVE_BACK = "claim_token = NULL, claim_until = NULL, claim_lease = NULL, claim_started = NULL"
 
 
+_BY_VERSION = f"{KEY} AND saved_at = ?"
+_BY_TOKEN = f"{KEY} AND claim_token = ?"
+_BY_BOTH = f"{KEY} AND saved_at = ? AND claim_token = ?"
+_START = f"UPDATE atleastonce_tasks SET claim_until = ?, claim_started = 1 WHERE {_BY_BOTH}"
+_START_BY_TOKEN = f"UPDATE atleastonce_tasks SET claim_until = ?, claim_started = 1 WHERE {_BY_TOKEN}"
+
+
 def condition(held: Held) -> tuple[str, tuple[Any, ...]] | None:
     """The row that is meant, as SQL; None where there can be none."""
+    token, version = held.token, held.saved_at
     keys = encode(held.task_list), encode(held.id)
-    if held.token is None:
-        return None if held.saved_at is None else (f"{KEY} AND saved_at = ?", (*keys, held.saved_at))
-    if lease_of(held.token) == 0:  # none of ours, and perhaps nothing that can be stored
+    if token is None:
+        return None if version is None else (_BY_VERSION, (*keys, version))
+    if not lease_of(token):  # none of ours, and perhaps nothing that can be stored
         return None
-    if held.saved_at is None:
-        return f"{KEY} AND claim_token = ?", (*keys, held.token)
-    return f"{KEY} AND saved_at = ? AND claim_token = ?", (*keys, held.saved_at, held.token)
+    return (_BY_TOKEN, (*keys, token)) if version is None else (_BY_BOTH, (*keys, version, token))
 
 
 def tokens(number: int, lease: int) -> list[str]:
@@ -115,13 +120,13 @@ class ClaimDue(Write):
         taken: list[tuple[Any, ...]] = []
         lost: list[tuple[Any, ...]] = []
         until, shown = now + self._lease, wall + self._lease
-        for token, (*columns, worker_lost) in zip(tokens(len(rows), self._lease), rows, strict=True):
-            it = record(self._task_list, *columns, claim=Claim(token, shown, self._lease, bool(worker_lost)))
-            id = encode(it.id)
-            taken.append((token, until, self._lease, task_list, id))
+        name, lease = self._task_list, self._lease
+        for token, (id, *columns, worker_lost) in zip(tokens(len(rows), lease), rows, strict=True):
+            it = record(name, id, *columns, claim=Claim(token, shown, lease, bool(worker_lost)))
+            taken.append((token, until, lease, task_list, encode(id)))
             if worker_lost:
                 it = attrs.evolve(it, attempts=it.attempts + 1, last_error=WORKER_LOST)
-                lost.append((it.attempts, WORKER_LOST, task_list, id))
+                lost.append((it.attempts, WORKER_LOST, task_list, encode(id)))
             records.append(it)
         cursor.executemany(_TAKE, taken)
         if lost:
@@ -172,7 +177,6 @@ class Renew(Write):
 
     durable = False
     claims: Sequence[Claim | None] = ()
-    _sql = _RENEW
 
     def __init__(self, leases: Leases, held: Sequence[Held]) -> None:
         self.size = len(held)
@@ -190,33 +194,46 @@ class Renew(Write):
             return None
         where, values = found
         lease = lease_of(token)
-        cursor.execute(self._sql + where, (self._leases.now() + lease, *values))
+        cursor.execute(_RENEW + where, (self._leases.now() + lease, *values))
         return Claim(token, self._leases.wall() + lease, lease) if cursor.rowcount == 1 else None
 
 
-class Start(Renew):
-    """Begin work on a task, and delete the one that was done before."""
+class Start(Write):
+    """Begin work on a task, and delete the one that was done before. Once a task, so by the shortest way."""
 
-    _sql = _START
+    durable = False
+    claim: Claim | None = None
 
     def __init__(self, leases: Leases, held: Held, done: TaskKey | None) -> None:
-        super().__init__(leases, (held,))
+        self._leases = leases
+        self._held = held
         self._done = done
 
     def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
         """The first of a row: there is nothing to delete."""
         if self._done is not None:
             return False
-        super().run(cursor, watermark)
+        self.run(cursor, watermark)
         return True
 
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
         """Do it in the transaction that is open."""
-        if self._done is not None:
-            it = self._done
-            version = ANY_VERSION if it.saved_at is None else it.saved_at
-            cursor.execute(DELETE, (encode(it.task_list), encode(it.id), version))
-        super().run(cursor, watermark)
+        done, held, leases = self._done, self._held, self._leases
+        if done is not None:
+            version = ANY_VERSION if done.saved_at is None else done.saved_at
+            cursor.execute(DELETE, (encode(done.task_list), encode(done.id), version))
+        self.claim = None
+        token = held.token
+        lease = 0 if token is None else lease_of(token)
+        if token is None or not lease:
+            return
+        until, keys = leases.now() + lease, (encode(held.task_list), encode(held.id))
+        if held.saved_at is None:
+            cursor.execute(_START_BY_TOKEN, (until, *keys, token))
+        else:
+            cursor.execute(_START, (until, *keys, held.saved_at, token))
+        if cursor.rowcount == 1:
+            self.claim = Claim(token, leases.wall() + lease, lease)
 
 
 class Release(Write):
@@ -239,9 +256,9 @@ class Release(Write):
         if found is None:
             return False
         where, values = found
-        sets = ["due_at = ?"] if self._due_at is not None else []
-        if self._due_at is not None:
+        sets = [] if held.token is None else [GIVE_BACK]
+        if self._due_at is not None or not sets:
+            sets.append("due_at = coalesce(?, due_at)")
             values = (self._due_at, *values)
-        sets.append(GIVE_BACK if held.token is not None else "due_at = due_at")
         cursor.execute(f"UPDATE atleastonce_tasks SET {', '.join(sets)} WHERE {where}{self._more}", values)
         return cursor.rowcount == 1

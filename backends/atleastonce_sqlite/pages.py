@@ -14,6 +14,8 @@ from .rows import COLUMNS, decoded, record, with_kinds
 
 PAGE_BYTES = 1024 * 1024  # of data; one record more may be held, however large
 
+_SIZED = {bytes, str}
+
 Values = tuple[bytes | int, ...]
 
 
@@ -92,4 +94,4 @@ def _bounded(cursor: sqlite3.Cursor) -> tuple[list[tuple[Any, ...]], bool]:
 
 
 def _size(row: Iterable[object]) -> int:
-    return sum([len(value) for value in row if isinstance(value, bytes | str)])
+    return sum([len(value) for value in row if type(value) in _SIZED])

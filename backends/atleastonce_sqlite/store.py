@@ -144,7 +144,7 @@ class SqliteStore:
         """See `ClaimsInterface.start`."""
         request = Start(self._leases, held, done)
         self._writer.take(request)
-        return request.claims[0]
+        return request.claim
 
     def heartbeat(self, held: Sequence[Held]) -> Sequence[Claim | None]:
         """See `ClaimsInterface.heartbeat`."""

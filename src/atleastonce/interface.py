@@ -53,8 +53,8 @@ class DataInterface(Protocol):
         Returns the version (saved_at, microseconds) given to each, in order, once all are durable. A version is
         greater than any that this object gave before, than the record's own ``saved_at`` and than the version
         stored under the key. ``data``, ``type``, ``run_at`` and ``meta`` are kept byte for byte. Of one key twice
-        in a batch the last wins. ``attempts`` and ``last_error`` of the argument are ignored, and its ``problem`` is None. An empty batch
-        is no error and returns an empty sequence.
+        in a batch the last wins. What the argument says of ``attempts``, ``last_error``, ``due_at``, ``claim`` and ``died_at`` is ignored,
+        and its ``problem`` is None. An empty batch is no error and returns an empty sequence.
 
         Raises `InvalidTask`, before anything is written, for a version that would reach 2**53.
         """
