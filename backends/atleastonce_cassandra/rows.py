@@ -7,17 +7,21 @@ are ``''`` or a JSON object with ``run_at`` (microseconds) and ``meta`` (str to 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, TypeGuard
 
 from atleastonce.record import NO_META, TaskRecord
 from atleastonce.versions import VERSION_LIMIT
 
+from .protocol.state import State
 from .text import decode, encode
 
 _length = Struct(">i").pack
+_bigint = Struct(">q").pack
+_boolean = Struct(">?").pack
 _EMPTY = _length(0)
+_NULL = _length(-1)
 
 
 def cell_of(record: TaskRecord) -> bytes:
@@ -33,6 +37,26 @@ def cell_of(record: TaskRecord) -> bytes:
 def cell_again(parts: tuple[Any, ...]) -> bytes:
     """The cell for what the driver made of one."""
     return b"".join(_length(-1) if part is None else _length(len(part)) + part for part in parts)
+
+
+def failure_cell(attempts: int, error: bytes) -> bytes:
+    """The cell of a failure report. Of two with one write time the server keeps the larger value: the one with more attempts."""
+    return _length(4) + _length(attempts) + _length(len(error)) + error
+
+
+_STATE: tuple[Callable[[Any], bytes], ...] = (_bigint, bytes, _bigint, _bigint, _boolean, _length, bytes, _bigint)
+
+
+def claim_cell(state: State) -> bytes:
+    """A row of the claims, as the wire has it."""
+    parts = []
+    for encoded, value in zip(_STATE, state, strict=True):
+        if value is None:
+            parts.append(_NULL)
+        else:
+            part = encoded(value)
+            parts.append(_length(len(part)) + part)
+    return b"".join(parts)
 
 
 def record_of(
