@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from queue import Empty, SimpleQueue
 
 from ..claiming import held
@@ -44,6 +44,7 @@ class ToExecutor:
         self._in_flight: dict[Future[Outcome], Task] = {}
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self._refusals = 0
+        self._taken_back = False
         self._broken: BaseException | None = None
         self._orphans: list[Task] = []  # whose future says no more than that their worker, or its pool, is gone
         self._deadline: float | None = None  # set by a stop: until when what runs is waited for
@@ -92,6 +93,7 @@ class ToExecutor:
 
     def _take_back(self) -> None:
         """Cancel what can be, and release what is with a worker but not begun: it will find its claim lost."""
+        self._taken_back = True
         for future in list(self._in_flight):
             future.cancel()
         if self._run.heartbeats is not None:
@@ -119,6 +121,8 @@ class ToExecutor:
         if future.cancelled():
             self._run.let_go(self._in_flight[future])
             del self._in_flight[future]
+            if not self._taken_back:  # not by us: it was shut down by another thread, or (Dask) lost its scheduler
+                self._broken = CancelledError("the executor cancelled tasks that it had accepted")
             return
         error = future.exception()  # waits, where it is not done yet
         task = self._in_flight.pop(future)
