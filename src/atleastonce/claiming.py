@@ -69,6 +69,7 @@ class Claiming:
 
     def __init__(self, backend: DataInterface, read: Callable[[TaskRecord], Task], clock: Clock) -> None:
         self._backend = backend
+        self._claims = cast(ClaimsInterface, backend) if backend.capabilities.claims else None
         self._read = read
         self.clock = clock
         # A cursor that is lost or old costs a longer look, no more; so no lock, which a fork could leave held.
@@ -77,13 +78,12 @@ class Claiming:
     @property
     def backend(self) -> ClaimsInterface:
         """The backend, which has claims. Raises `ConfigurationError` where it hasn't."""
-        capabilities = self._backend.capabilities
-        if not capabilities.claims:
+        if self._claims is None:
             raise ConfigurationError(
-                f"the {capabilities.name} store has no claims: several workers can share a list, and attempts and dead letters "
+                f"the {self._backend.capabilities.name} store has no claims: several workers can share a list, and attempts and dead letters "
                 "are kept, only on a backend with `capabilities.claims`"
             )
-        return cast(ClaimsInterface, self._backend)
+        return self._claims
 
     def claim(self, task_list: str, lease: int, limit: int, saved_before: int | None) -> list[Task]:
         """Up to `limit` tasks, from where the last call came to, round the list once."""
