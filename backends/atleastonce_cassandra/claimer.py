@@ -21,7 +21,7 @@ from .protocol.claim import Terms, claim_saved
 from .protocol.client import Client
 from .protocol.complete import complete
 from .protocol.fail import failed, report
-from .protocol.hold import Holding, change, released, renewed
+from .protocol.hold import Holding, change, released, renewed, show
 from .protocol.places import Place, segment_of
 from .protocol.save import prepare
 from .protocol.state import State
@@ -142,7 +142,10 @@ class Claimer:
     def release(self, held: Sequence[Held], due_at: int | None, *, unstarted: bool) -> list[bool]:
         """See `ClaimsInterface.release`."""
         decides = [released(_holding(one), due_at, unstarted=unstarted) for one in held]
-        return [state is not None for state in self._change(held, decides)]
+        states = self._change(held, decides)
+        if due_at is not None:
+            self._show(held, states)
+        return [state is not None for state in states]
 
     def fail(self, failure: Failure) -> bool:
         """See `ClaimsInterface.fail`."""
@@ -171,6 +174,15 @@ class Claimer:
                 place, id = _where(link, key)
                 groups.setdefault(place, []).append((id, key.saved_at))
             self._player(link, len(keys)).play_all(complete(place, group, dead=True) for place, group in groups.items())
+
+    def _show(self, held: Sequence[Held], states: Sequence[State | None]) -> None:
+        with self._links.use() as link:
+            groups: dict[Place, dict[bytes, State]] = {}
+            for one, state in zip(held, states, strict=True):
+                if state is not None:
+                    place, id = _where(link, one)
+                    groups.setdefault(place, {})[id] = state
+            self._player(link, len(held)).play_all(show(self._client, place, group) for place, group in groups.items())
 
     def _change(self, held: Sequence[Held], decides: Sequence[Decide]) -> list[State | None]:
         """Change the claims, each by its own; the new state of each that was changed."""

@@ -91,7 +91,7 @@ class Link:
     def _prepare(self, options: Options) -> None:
         """What this layout of the tables needs."""
         self.settings = settings.check(self._settings_row(), options, self.where)
-        self.statements = Statements(self.session, self.tables, options.consistency)
+        self.statements = Statements(self.session, self.tables, options.consistency, has_due=self.settings.has_claims)
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(

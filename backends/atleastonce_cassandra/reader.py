@@ -78,9 +78,9 @@ class Reader:
         with self._links.use() as link:
             place = Place(list_bytes, *segment_of(id, id_bytes, link.settings.shards))
             answer = self._ask(link, link.statements.find, (*place_values(place), id_bytes))
-        for task, failure, version in answer.current_rows:
+        for task, *rest in answer.current_rows:
             if task is not None:
-                return record_of(task_list, id_bytes, task, failure, version)
+                return record_of(task_list, id_bytes, task, *rest)
         return None
 
     def count(self, task_list: str) -> int:
@@ -142,11 +142,11 @@ class Reader:
                 if is_sweepable(page.place, page.began) and len(empty) < MAX_SWEEPS:
                     empty.append((page.place, page.began))
                 continue
-            for id, task, failure, version in rows:
+            for id, task, failure, version, *due in rows:
                 if task is None:
                     orphans.append((page.place, id))
                 elif saved_before is None or version < saved_before or version >= VERSION_LIMIT:
-                    yield record_of(task_list, id, task, failure, version)
+                    yield record_of(task_list, id, task, failure, version, *due)
         if empty or orphans:
             self._tidy(empty, orphans)
 

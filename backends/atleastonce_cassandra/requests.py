@@ -32,7 +32,7 @@ from .protocol.steps import (
     Write,
 )
 from .protocol.versions import deletion_timestamp, failure_timestamp
-from .rows import cell_again, claim_cell, failure_cell
+from .rows import cell_again, claim_cell, due_cell, failure_cell
 from .statements import Encoded, RowBatch, Together, bigint_bytes, int_bytes, list_value, place_values
 from .tables import LIST_BUCKETS
 from .text import is_utf8
@@ -221,8 +221,14 @@ def kept_seconds(state: State, now: int) -> int:
 def _report(step: Report, link: Link) -> Iterator[Request]:
     report, key = link.claim_statements().report, place_values(step.place)
     rows = [
-        (bigint_bytes(failure_timestamp(version)), failure_cell(attempts, error), *key, id)
-        for id, version, attempts, error in step.failures
+        (
+            bigint_bytes(failure_timestamp(one.version)),
+            failure_cell(one.attempts, one.error),
+            due_cell(step.now, one.due_at),
+            *key,
+            one.id,
+        )
+        for one in step.failures
     ]
     first = Encoded(report, rows[0])
     yield Request(first if len(rows) == 1 else RowBatch(report, rows, first))

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, TypeGuard
 
+import attrs
+
 from atleastonce.record import NO_META, TaskRecord
 from atleastonce.versions import VERSION_LIMIT
 
 from .protocol.state import State
+from .protocol.versions import failure_timestamp
 from .text import decode, encode
 
 _length = Struct(">i").pack
@@ -59,10 +62,23 @@ def claim_cell(state: State) -> bytes:
     return b"".join(parts)
 
 
+def due_cell(now: int, due_at: int | None) -> bytes:
+    """The cell that shows when a task is due again. Of two with one write time the server keeps the larger value: what was written later."""
+    return _length(8) + _bigint(now) + (_NULL if due_at is None else _length(8) + _bigint(due_at))
+
+
 def record_of(
-    task_list: str, id: bytes, task: tuple[Any, ...], failure: tuple[Any, ...] | None, version: int
+    task_list: str,
+    id: bytes,
+    task: tuple[Any, ...],
+    failure: tuple[Any, ...] | None,
+    version: int,
+    due: tuple[Any, ...] | None = None,
+    due_written: int | None = None,
 ) -> TaskRecord:
-    """The record for a row, each column as the driver gives it."""
+    """The record for a row, each column as the driver gives it. A `due` that was not written for this version says nothing."""
+    if due is not None and due_written == failure_timestamp(version) and _is_version(due[1]):
+        return attrs.evolve(record_of(task_list, id, task, failure, version), due_at=due[1])
     type, data, notes = task
     attempts, last_error = failure or (0, b"")
     if (

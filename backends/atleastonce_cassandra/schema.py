@@ -37,6 +37,7 @@ _COLUMNS = {
         "id": "text",
         "task": "frozen<tuple<blob, blob, blob>>",
         "failure": "frozen<tuple<int, blob>>",
+        "due": "frozen<tuple<bigint, bigint>>",
     },
     "segments": {"task_list": "text", "slot": "int", "origin": "bigint"},
     "lists": {"bucket": "int", "task_list": "text"},
@@ -60,6 +61,9 @@ _COLUMNS = {
     "dead_segs": {"task_list": "text", "slot": "int", "origin": "bigint"},
     "settings": {"one": "int", "schema_version": "int", "shards": "int", "write_consistency": "text"},
 }
+_ADDED = {"tasks": ("due",)}
+"""Columns that version 1 of the tables has not."""
+
 _KEYS = {  # the columns of the partition key, then those that sort within it
     "tasks": (("task_list", "slot", "origin"), ("id",)),
     "segments": (("task_list",), ("slot", "origin")),
@@ -145,7 +149,13 @@ class Schema:
             columns = _COLUMNS[kind]
             if name not in there:
                 statements.append(self._create_table(kind, name))
-            elif there[name] != _described(kind, columns):
+                continue
+            missing = [column for column in _ADDED.get(kind, ()) if column not in there[name]]
+            added = ", ".join(f"{column} {columns[column]}" for column in missing)
+            if added:
+                columns = {column: type for column, type in columns.items() if column not in missing}
+                statements.append(f'ALTER TABLE "{self._options.keyspace}".{name} ADD IF NOT EXISTS ({added})')
+            if there[name] != _described(kind, columns):
                 raise ConfigurationError(
                     f"{self._options.keyspace}.{name} exists, with other columns or another key than ours: is it another program's table "
                     "(task_rb's, perhaps)? Choose other names: ?table=..."

@@ -24,23 +24,24 @@ _PLACE = "task_list = ? AND slot = ? AND origin = ?"
 class Statements:
     """Every statement of one set of tables, prepared in one session, which would forget those that nobody holds."""
 
-    def __init__(self, session: Any, tables: Tables, consistency: int) -> None:
+    def __init__(self, session: Any, tables: Tables, consistency: int, *, has_due: bool) -> None:
         def prepare(cql: str) -> Any:
             statement = session.prepare(cql)
             statement.consistency_level = consistency
             return statement
 
         t = tables
+        row = "task, failure, writetime(task)" + (", due, writetime(due)" if has_due else "")
         self.insert = prepare(
             f"INSERT INTO {t.tasks} (task_list, slot, origin, id, task, failure) VALUES (?, ?, ?, ?, ?, (0, 0x)) USING TIMESTAMP ?"
         )
         self.delete = prepare(f"DELETE FROM {t.tasks} USING TIMESTAMP ? WHERE {_PLACE} AND id = ?")
-        self.find = prepare(f"SELECT task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?")
+        self.find = prepare(f"SELECT {row} FROM {t.tasks} WHERE {_PLACE} AND id = ?")
         self.read = prepare(f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id IN ?")
         self.read_one = prepare(
             f"SELECT textAsBlob(id), task, writetime(task) FROM {t.tasks} WHERE {_PLACE} AND id = ?"
         )
-        self.page = prepare(f"SELECT textAsBlob(id), task, failure, writetime(task) FROM {t.tasks} WHERE {_PLACE}")
+        self.page = prepare(f"SELECT textAsBlob(id), {row} FROM {t.tasks} WHERE {_PLACE}")
         self.any = prepare(f"SELECT slot FROM {t.tasks} WHERE {_PLACE} LIMIT 1")
         self.count = prepare(f"SELECT count(task) FROM {t.tasks} WHERE {_PLACE}")
         self.failed_at = prepare(f"SELECT task, writetime(failure) FROM {t.tasks} WHERE {_PLACE} AND id = ?")
@@ -78,7 +79,7 @@ class ClaimStatements:
         self.claims = prepare(f"SELECT id, claim FROM {t.claims} WHERE {_PLACE} AND id IN ?")
         self.claims_between = prepare(f"SELECT id, claim FROM {t.claims} WHERE {_PLACE} AND id >= ? AND id <= ?")
         self.swap = prepare(f"UPDATE {t.claims} USING TTL ? SET claim = ? WHERE {_PLACE} AND id = ? IF claim = ?")
-        self.report = prepare(f"UPDATE {t.tasks} USING TIMESTAMP ? SET failure = ? WHERE {_PLACE} AND id = ?")
+        self.report = prepare(f"UPDATE {t.tasks} USING TIMESTAMP ? SET failure = ?, due = ? WHERE {_PLACE} AND id = ?")
         self.delete = prepare(f"DELETE FROM {t.tasks} USING TIMESTAMP ? WHERE {_PLACE} AND id = ?")
         self.bury = prepare(
             f"INSERT INTO {t.dead} (task_list, slot, origin, id, task, failure, died_at) VALUES (?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"

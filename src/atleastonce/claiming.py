@@ -69,6 +69,7 @@ class Claiming:
 
     def __init__(self, backend: DataInterface, read: Callable[[TaskRecord], Task], clock: Clock) -> None:
         self._backend = backend
+        self._claims = cast(ClaimsInterface, backend) if backend.capabilities.claims else None
         self._read = read
         self.clock = clock
         # A cursor that is lost or old costs a longer look, no more; so no lock, which a fork could leave held.
@@ -77,13 +78,12 @@ class Claiming:
     @property
     def backend(self) -> ClaimsInterface:
         """The backend, which has claims. Raises `ConfigurationError` where it hasn't."""
-        capabilities = self._backend.capabilities
-        if not capabilities.claims:
+        if self._claims is None:
             raise ConfigurationError(
-                f"the {capabilities.name} store has no claims: several workers can share a list, and attempts and dead letters "
+                f"the {self._backend.capabilities.name} store has no claims: several workers can share a list, and attempts and dead letters "
                 "are kept, only on a backend with `capabilities.claims`"
             )
-        return cast(ClaimsInterface, self._backend)
+        return self._claims
 
     def claim(self, task_list: str, lease: int, limit: int, saved_before: int | None) -> list[Task]:
         """Up to `limit` tasks, from where the last call came to, round the list once."""
@@ -91,7 +91,13 @@ class Claiming:
         from_beginning = cursor is None
         tasks: list[Task] = []
         while len(tasks) < limit:
-            page = self.page(task_list, lease, limit - len(tasks), saved_before=saved_before, cursor=cursor)
+            try:
+                page = self.page(task_list, lease, limit - len(tasks), saved_before=saved_before, cursor=cursor)
+            except StoreError as error:
+                if not tasks:
+                    raise
+                log.warning("no more tasks of %r could be claimed: %s", task_list, type(error).__name__)
+                break
             tasks += page.tasks
             cursor = page.cursor
             if cursor is None:
@@ -134,13 +140,19 @@ class Claiming:
                 if self._bury(task, record):
                     page.dead.append(task)
             elif record.claim is not None and record.claim.worker_lost and type(task)._backoff is not None:
-                due_at = due_again(type(task), record.attempts, self.clock())
-                self.backend.release([held(task)], due_at=due_at)
+                self._release_quietly([held(task)], due_at=due_again(type(task), record.attempts, self.clock()))
             else:
                 page.tasks.append(task)
-        if unknown:
-            self.backend.release(unknown)
+        self._release_quietly(unknown)
         return page
+
+    def _release_quietly(self, holders: Sequence[Held], *, due_at: int | None = None, unstarted: bool = False) -> None:
+        """Give claims back. A failure is logged only: leases end by themselves, and what else was claimed is worth more."""
+        if holders:
+            try:
+                self.backend.release(holders, due_at=due_at, unstarted=unstarted)
+            except StoreError as error:
+                log.warning("%d claims could not be given back: %s", len(holders), type(error).__name__)
 
     def claim_saved(self, tasks: Sequence[Task], lease: int) -> list[Task]:
         """Those of the tasks that are claimed now, in the version that they have; the others somebody else holds."""
@@ -241,7 +253,11 @@ class Claiming:
         """Write down a failure that `claim` found; whether the task is dead by it."""
         if hooks.active:
             hooks.call("before_fail", task, error)
-        if not self.backend.fail(told):
+        try:
+            if not self.backend.fail(told):
+                return False
+        except StoreError as trouble:  # its lease ends by itself, and somebody finds it again
+            log.warning("the failure of %r could not be written down: %s", task, type(trouble).__name__)
             return False
         self._told(task, told, error)
         return told.dead
@@ -276,12 +292,8 @@ class Claiming:
         return failed
 
     def release_unstarted(self, holders: Sequence[Held]) -> None:
-        """Give back those claims under which no work began. A failure is logged only: leases end by themselves."""
-        if holders:
-            try:
-                self.backend.release(holders, unstarted=True)
-            except StoreError as error:
-                log.warning("%d claims could not be given back: %s", len(holders), type(error).__name__)
+        """Give back those claims under which no work began."""
+        self._release_quietly(holders, unstarted=True)
 
     def dead(self, task_list: str, is_meant: Callable[[TaskRecord], bool], died_before: int | None) -> Iterator[Task]:
         """The list's dead letters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ active: tuple[Hooks, ...] = ()
 """Looked at before each call, so that who has no hooks pays for none."""
 
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def add_hooks(hooks: Hooks) -> None:

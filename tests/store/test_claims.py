@@ -15,11 +15,12 @@ from atleastonce import (
     ClaimLost,
     ConfigurationError,
     InvalidTask,
+    StoreUnavailable,
     Task,
     TaskRecord,
     TaskStore,
 )
-from atleastonce.claims import WORKER_LOST
+from atleastonce.claims import WORKER_LOST, ClaimPage
 from atleastonce_memory import MemoryStore
 
 MINUTE = timedelta(minutes=1)
@@ -457,6 +458,34 @@ def _key(record):
     from atleastonce import TaskKey
 
     return TaskKey(record.task_list, record.id, record.saved_at)
+
+
+def test_trouble_on_the_way_costs_nothing_that_is_claimed(caplog):
+    """What can be executed is given, though the rest could not be given back; its leases end by themselves."""
+
+    class Trouble(MemoryStore):
+        pages = 0
+
+        def release(self, held, **others):
+            raise StoreUnavailable("sesame")
+
+        fail = release
+
+        def claim(self, task_list, **others):
+            self.pages += 1
+            if self.pages > 1:
+                raise StoreUnavailable("sesame")
+            page = super().claim(task_list, **others)
+            return ClaimPage(page.records, page.cursor or "more")
+
+    store = TaskStore(Trouble())
+    store._backend.store([TaskRecord("l", "a", "Nobody", b"{}"), TaskRecord("l", "b", "tests.store.plain", b"{bad")])
+    store.save(Plain(id="c"))
+    assert ids(store.claim("l", limit=5)) == ["c"]
+    assert len(caplog.records) == 3
+    assert "sesame" not in caplog.text
+    with pytest.raises(StoreUnavailable):
+        store.claim("l")
 
 
 # run_at ---------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from atleastonce.record import Claim, TaskRecord
 from .client import Client
 from .places import Place
 from .state import ERROR_BYTES, State
-from .steps import Found, ReadClaims, ReadPage, ReadVersions, Report, Steps
+from .steps import Failed, Found, ReadClaims, ReadPage, ReadVersions, Report, Steps
 from .swap import swap
 
 FIRST_PAGE_ROWS = 100
@@ -223,9 +223,13 @@ def claimed_of(
         return {}
     there: dict[bytes, int] = yield ReadVersions(place, list(changed))
     claimed = {id: state for id, state in changed.items() if there.get(id) == state.version}
-    lost = [(id, state.version, state.attempts, LOST) for id, state in claimed.items() if takings[id].lost]
+    lost = [
+        Failed(id, state.version, state.attempts, LOST, state.due_at)
+        for id, state in claimed.items()
+        if takings[id].lost
+    ]
     if lost:
-        yield Report(place, lost)
+        yield Report(place, lost, client.clock.now())
     return claimed
 
 

@@ -9,7 +9,7 @@ from .hold import Holding
 from .measure import measure_if_due
 from .places import Place
 from .state import ERROR_BYTES, State
-from .steps import Bury, Found, RegisterDead, Report, Steps
+from .steps import Bury, Failed, Found, RegisterDead, Report, Steps
 from .swap import Decide
 
 
@@ -40,7 +40,8 @@ def report(client: Client, place: Place, found: Found, failure: Failure, state: 
     if failure.dead:
         yield from bury(client, place, found, state.attempts, error)
     else:
-        yield Report(place, [(found.id, found.version, state.attempts, error)])
+        shown = Failed(found.id, found.version, state.attempts, error, state.due_at)
+        yield Report(place, [shown], client.clock.now())
 
 
 def register_dead(client: Client, place: Place) -> Steps[int]:

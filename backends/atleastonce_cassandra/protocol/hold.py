@@ -9,7 +9,7 @@ import attrs
 from .client import Client
 from .places import Place
 from .state import State
-from .steps import ReadClaims, ReadVersions, Steps
+from .steps import Failed, ReadClaims, ReadVersions, Report, Steps
 from .swap import Decide, swap
 
 
@@ -71,3 +71,9 @@ def change(client: Client, place: Place, wanted: Mapping[bytes, Decide]) -> Step
         return {}
     there: dict[bytes, int] = yield ReadVersions(place, list(changed))
     return {id: state for id, state in changed.items() if there.get(id) == state.version}
+
+
+def show(client: Client, place: Place, states: Mapping[bytes, State]) -> Steps[None]:
+    """Once these are the states, let readers see when the tasks are due."""
+    shown = [Failed(id, it.version, it.attempts or 0, it.error or b"", it.due_at) for id, it in states.items()]
+    yield Report(place, shown, client.clock.now())

@@ -47,6 +47,16 @@ class Found(NamedTuple):
     version: int
 
 
+class Failed(NamedTuple):
+    """What readers are to see of a version: how often it failed, and when it is due again."""
+
+    id: bytes
+    version: int
+    attempts: int
+    error: bytes
+    due_at: int | None
+
+
 class Change(NamedTuple):
     """Of one row of the claims: from what it must be, None where it must not be there, to what it becomes."""
 
@@ -165,11 +175,12 @@ class Swap(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Write failed attempts into the tasks' rows, for readers. Answer: None, once acknowledged."""
+    """Write failed attempts, and when it is due, into the tasks' rows, for readers. Answer: None, once acknowledged."""
 
     place: Place
-    failures: Sequence[tuple[bytes, int, int, bytes]]
-    """Each: id, version, attempts, text."""
+    failures: Sequence[Failed]
+    now: int
+    """Of two that show when a task is due, the later one counts."""
 
 
 class RegisterDead(NamedTuple):

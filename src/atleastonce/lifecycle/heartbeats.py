@@ -71,9 +71,10 @@ class Heartbeats:
                 log.warning("the leases of %d tasks could not be renewed: %s", len(holders), type(error).__name__)
                 continue
             for holder, claim in zip(holders, claims, strict=True):
+                # Also where it was just completed or failed by its worker, so it is no news worth a warning.
                 if claim is None and self._held.get((holder.task_list, holder.id)) is holder:
                     del self._held[holder.task_list, holder.id]
-                    log.warning("lost the claim on task_list=%r id=%r", holder.task_list, holder.id)
+                    log.info("lost the claim on task_list=%r id=%r", holder.task_list, holder.id)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
@@ -104,7 +105,8 @@ class ToExecutor:
         """Settle a future that is done, waiting for one; False once a stop's grace is over."""
         while True:
             if self._deadline is None and self._run.stopped():
-                self._deadline = time.monotonic() + self._run.grace.total_seconds()
+                claimed = self._run.heartbeats is not None  # else whoever comes next would begin what runs here
+                self._deadline = time.monotonic() + (self._run.grace.total_seconds() if claimed else math.inf)
                 self._take_back()
             try:
                 future = self._done.get(timeout=POLL_S)

@@ -149,6 +149,7 @@ class TestFromVersion1:
     def old(self, session, url):
         for name in SINCE_VERSION_2:
             session.execute(f"DROP TABLE IF EXISTS {name}")
+        session.execute("ALTER TABLE tasks DROP IF EXISTS due")
         set_settings(session, "schema_version = 1")
         return url
 
@@ -172,7 +173,10 @@ class TestFromVersion1:
             assert caught.value.outcome == "not_applied"
 
     def test_a_dry_run_changes_nothing(self, cassandra_server, cassandra_keyspace, old, store):
-        *creates, update = store.setup(dry_run=True)
+        alter, *creates, update = store.setup(dry_run=True)
+        assert (
+            alter == f'ALTER TABLE "{cassandra_keyspace}".tasks ADD IF NOT EXISTS (due frozen<tuple<bigint, bigint>>)'
+        )
         assert [statement.partition(" (")[0].rpartition(".")[2] for statement in creates] == list(SINCE_VERSION_2)
         assert update == (
             f'UPDATE "{cassandra_keyspace}".tasks_settings SET schema_version = 2 WHERE one = 1 IF schema_version = 1'
@@ -182,7 +186,7 @@ class TestFromVersion1:
     def test_tasks_of_before_are_claimed_after_it_also_by_who_was_connected(self, old, store, open_store, task_list):
         store.store([record("1", task_list)])
         other = open_store()
-        assert len(other.setup()) == 4
+        assert len(other.setup()) == 5
         assert other.setup() == []
         (claimed,) = store.claim(task_list, lease=1_000_000, limit=9).records
         assert claimed.id == "1"
