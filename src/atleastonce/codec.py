@@ -78,12 +78,7 @@ def task_of(record: TaskRecord, store: Any = None) -> Any:
         else:
             task = plan.make(task_list, id, data, raw)
         task.__dict__["_saved_at"], task.__dict__["_store"] = record.saved_at, store
-    if record.attempts or record.run_at is not None or record.meta:
-        _take_state(task.__dict__, record)
-    return task
-
-
-def _take_state(state: dict[str, Any], record: TaskRecord) -> None:
+    state = task.__dict__
     if record.attempts:
         state["_attempts"] = record.attempts
         state["_last_error"] = record.last_error
@@ -97,6 +92,7 @@ def _take_state(state: dict[str, Any], record: TaskRecord) -> None:
         state["_run_at"] = record.run_at
     if record.meta:
         state["_meta"] = record.meta
+    return task
 
 
 def hash_of(task: Any) -> dict[str, Any]:
