@@ -145,6 +145,14 @@ class CassandraStore:
         """See `ClaimsInterface.claim_saved`."""
         return self._claimer.claim_saved(keys, lease) if keys else ()
 
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        """See `ClaimsInterface.store_claimed`. In two steps: a claim is a write of another kind, of a version that is there."""
+        versions = self.store(records)
+        keys = [TaskKey(it.task_list, it.id, at) for it, at in zip(records, versions, strict=True)]
+        return versions, self.claim_saved(keys, lease=lease)
+
     def start(self, held: Held, *, done: TaskKey | None = None) -> Claim | None:
         """See `ClaimsInterface.start`. As durable as everything else."""
         return self._claimer.start(held, done)

@@ -10,7 +10,7 @@ import attrs
 from atleastonce.clock import Clock, system_clock
 from atleastonce.exceptions import ConfigurationError, InvalidTask
 from atleastonce.interface import Capabilities
-from atleastonce.record import NO_META, TaskKey, TaskRecord
+from atleastonce.record import NO_META, Claim, TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 from atleastonce.versions import VERSION_LIMIT
 
@@ -85,6 +85,15 @@ class MemoryStore(Claims):
         finally:
             lock.release()
         return range(first, version)
+
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        """See `ClaimsInterface.store_claimed`."""
+        with lock:
+            versions = self.store(records)
+            keys = [TaskKey(it.task_list, it.id, at) for it, at in zip(records, versions, strict=True)]
+            return versions, self.claim_saved(keys, lease=lease)
 
     def find(self, task_list: str, id: str) -> TaskRecord | None:
         """See `DataInterface.find`."""

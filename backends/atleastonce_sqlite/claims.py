@@ -15,7 +15,7 @@ from atleastonce.versions import VERSION_LIMIT
 
 from .leases import Leases
 from .pages import read_rows
-from .requests import ANY_VERSION, DELETE, Write
+from .requests import ANY_VERSION, DELETE, Save, Write
 from .rows import COLUMNS, record
 from .text import after, encode
 from .watermark import Watermark
@@ -170,6 +170,29 @@ class ClaimVersions(Write):
             attempts = attempts if isinstance(attempts, int) else 0
             cursor.execute(_COUNT_LOST, (attempts + 1, WORKER_LOST, *keys))
         return claim
+
+
+class SaveClaimed(Write):
+    """Save records, and claim them."""
+
+    versions: Sequence[int] = ()
+    claims: Sequence[Claim | None] = ()
+
+    def __init__(self, leases: Leases, records: Sequence[TaskRecord], lease: int) -> None:
+        self._save = Save(records)
+        self.size = self._save.size
+        self._leases = leases
+        self._records = records
+        self._lease = lease
+
+    def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
+        """Do it in the transaction that is open."""
+        self._save.run(cursor, watermark)
+        self.versions = self._save.versions
+        keys = [TaskKey(it.task_list, it.id, at) for it, at in zip(self._records, self.versions, strict=True)]
+        claim = ClaimVersions(self._leases, keys, self._lease)
+        claim.run(cursor, watermark)
+        self.claims = claim.claims
 
 
 class Renew(Write):

@@ -18,7 +18,7 @@ from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 
 from . import fork, schema
-from .claims import ClaimDue, ClaimVersions, Release, Renew, Start
+from .claims import ClaimDue, ClaimVersions, Release, Renew, SaveClaimed, Start
 from .connections import Connections
 from .dead import Discard, Fail
 from .errors import translate
@@ -139,6 +139,16 @@ class SqliteStore:
         request = ClaimVersions(self._leases, keys, lease)
         self._writer.take(request)
         return request.claims
+
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        """See `ClaimsInterface.store_claimed`. All in one transaction."""
+        if not records:
+            return (), ()
+        request = SaveClaimed(self._leases, records, lease)
+        self._writer.take(request)
+        return request.versions, request.claims
 
     def start(self, held: Held, *, done: TaskKey | None = None) -> Claim | None:
         """See `ClaimsInterface.start`."""

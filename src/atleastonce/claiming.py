@@ -154,14 +154,6 @@ class Claiming:
             except StoreError as error:
                 log.warning("%d claims could not be given back: %s", len(holders), type(error).__name__)
 
-    def claim_saved(self, tasks: Sequence[Task], lease: int) -> list[Task]:
-        """Those of the tasks that are claimed now, in the version that they have; the others somebody else holds."""
-        keys = [TaskKey(task.task_list, task.id, task._saved_at) for task in tasks]
-        claims = self.backend.claim_saved(keys, lease=lease)
-        for task, claim in zip(tasks, claims, strict=True):
-            set_claim(task, claim)
-        return [task for task, claim in zip(tasks, claims, strict=True) if claim is not None]
-
     def start(self, task: Task, done: TaskKey | None = None) -> bool:
         """Write down that work on it begins; `done` is completed in the same step. Whether the claim is still there."""
         claim = self.backend.start(held(task), done=done)

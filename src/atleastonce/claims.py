@@ -110,6 +110,15 @@ class ClaimsInterface(DataInterface, Protocol):
         """Claim these very versions, due or not; None for each that somebody else holds, or that is there no more."""
         ...
 
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        """`store`, and `claim_saved` of what it stored: in one step where the backend can, so that nobody comes in between.
+
+        Returns the versions and the claims, in order; None for each that somebody else was quick enough to claim.
+        """
+        ...
+
     def start(self, held: Held, *, done: TaskKey | None = None) -> Claim | None:
         """Write down that work on a claimed task begins, and renew its lease; None where the claim is lost.
 

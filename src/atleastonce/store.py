@@ -14,7 +14,7 @@ import attrs
 from . import codec, hooks
 from .backends import open_backend
 from .batches import note_failure
-from .claiming import DEFAULT_LEASE, Claiming, lease_us, lost
+from .claiming import DEFAULT_LEASE, Claiming, lease_us, lost, set_claim
 from .clock import Clock, system_clock
 from .config import configured_url, explicit_url
 from .delivery import not_negative, to_microseconds
@@ -327,7 +327,9 @@ class TaskStore:
         return done
 
     def _save_batch(self, batch: list[Task], records: list[TaskRecord]) -> None:
-        versions = self._backend.store(records)
+        self._mark_batch(batch, self._backend.store(records))
+
+    def _mark_batch(self, batch: list[Task], versions: Sequence[int]) -> None:
         for task, version in zip(batch, versions, strict=True):
             self._mark_saved(task, version)
         if hooks.active:
@@ -432,6 +434,22 @@ class TaskStore:
                 "tasks for another process need a store with a URL that both can open, such as sqlite:///tasks.db"
             )
         return url, self._had_password
+
+
+def save_claimed(store: TaskStore, tasks: Iterable[Task], lease: int, progress: Progress) -> list[Task]:
+    """As `TaskStore.save_all`, and claim each as it is saved, for `lease` microseconds. Those that nobody else was quicker to claim."""
+    ours: list[Task] = []
+
+    def save(batch: list[Task], records: list[TaskRecord]) -> None:
+        versions, claims = store._claiming.backend.store_claimed(records, lease=lease)
+        store._mark_batch(batch, versions)
+        for task, claim in zip(batch, claims, strict=True):
+            set_claim(task, claim)
+            if claim is not None:
+                ours.append(task)
+
+    store._in_batches(tasks, "saved", store._record, save, progress)
+    return ours
 
 
 def key_to_complete(store: TaskStore, task: Task) -> TaskKey | None:

@@ -131,6 +131,13 @@ class Claiming(Correct):
                     return ClaimPage(records, place + 1)
         return ClaimPage(records)
 
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        versions = self.store(records)
+        keys = [TaskKey(it.task_list, it.id, at) for it, at in zip(records, versions, strict=True)]
+        return versions, self.claim_saved(keys, lease=lease)
+
     def claim_saved(self, keys: Sequence[TaskKey], *, lease: int) -> Sequence[Claim | None]:
         with self.lock:
             claims = []

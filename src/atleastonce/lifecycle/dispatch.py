@@ -9,7 +9,7 @@ from datetime import timedelta
 from ..claiming import is_due, lease_us
 from ..defaults import default_store
 from ..exceptions import HandoverFailed
-from ..store import TaskStore
+from ..store import TaskStore, save_claimed
 from ..task import Task
 from .handover import To, hand, make_handover
 from .heartbeats import Heartbeats, releasing
@@ -62,8 +62,8 @@ def dispatch(
     handover = make_handover(to, run)
     broken: Broken | None = None
     with releasing(bound, heartbeats), noting(tally, handover):
-        for batch in _saved(tasks, bound, tally):
-            for task in _ours(batch, run, claimed_for) if broken is None else ():
+        for batch in _saved(tasks, run, claimed_for):
+            for task in batch if broken is None else ():
                 try:
                     hand(task, handover, tally)
                 except Broken as error:
@@ -83,19 +83,32 @@ def dispatch(
     return report
 
 
-def _ours(batch: list[Task], run: Run, lease: int | None) -> list[Task]:
-    """Those of a saved batch that are to be handed over: due, and not taken up by a redrive since they were saved."""
+def _save(tasks: list[Task], run: Run, lease: int | None) -> list[Task]:
+    """Save them all. Those to be handed over: due, and not taken up by a redrive since they were saved."""
+    store, tally = run.store, run.tally
     now = run.claiming.clock()
-    due = [task for task in batch if is_due(task, now)]
-    if lease is None or not due:
+    due: list[Task] = []
+    later: list[Task] = []
+    for task in tasks:
+        (later if isinstance(task, Task) and not is_due(task, now) else due).append(task)
+    before = tally.saved
+
+    def progress(done: int) -> None:  # a batch of much data is saved in parts, and the last may fail
+        tally.seen += before + done - tally.saved
+        tally.saved = before + done
+
+    if lease is None:
+        store.save_all(tasks, progress=progress)
         return due
-    ours = run.claiming.claim_saved(due, lease)
-    run.tally.seen -= len(due) - len(ours)  # a redrive has them, and their state is its to tell
+    ours = save_claimed(store, due, lease, progress)
+    before = tally.saved
+    store.save_all(later, progress=progress)
+    tally.seen -= len(due) - len(ours)  # a redrive has them, and their state is its to tell
     run.hold(ours)
     return ours
 
 
-def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[list[Task]]:
+def _saved(tasks: Iterable[Task], run: Run, lease: int | None) -> Iterator[list[Task]]:
     batch: list[Task] = []
     last_save = float("-inf")
 
@@ -103,14 +116,7 @@ def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[li
         nonlocal batch, last_save
         last_save = time.monotonic()
         saved, batch = batch, []
-        before = tally.saved
-
-        def progress(done: int) -> None:  # a batch of much data is saved in parts, and the last may fail
-            tally.seen += before + done - tally.saved
-            tally.saved = before + done
-
-        store.save_all(saved, progress=progress)
-        return saved
+        return _save(saved, run, lease)
 
     try:
         for task in tasks:

@@ -170,6 +170,19 @@ class ClaimingClauses(ClaimClauses):
         clock.advance(DAY)
         assert [it.id for it in take(claims)] == ["b"]
 
+    def test_what_is_stored_claimed_is_stored_and_claimed(self, claims: ClaimsInterface) -> None:
+        old = save(claims, record("b", data=b"old"))
+        versions, given = claims.store_claimed([record("a"), record("b", data=b"new", saved_at=old)], lease=LONG_US)
+        found = [claims.find("list", id) for id in "ab"]
+        assert [it and (it.data, it.saved_at) for it in found] == [(b"{}", versions[0]), (b"new", versions[1])]
+        assert versions[1] > old
+        assert take(claims) == []
+        for id, version, claim in zip("ab", versions, given, strict=True):
+            assert claim is not None
+            assert claim.lease == LONG_US
+            assert claims.start(held(record(id, saved_at=version), token=claim.token)) is not None
+        assert [list(part) for part in claims.store_claimed([], lease=LONG_US)] == [[], []]
+
     def test_claiming_no_keys_is_no_error(self, claims: ClaimsInterface) -> None:
         assert list(claims.claim_saved([], lease=LONG_US)) == []
         assert not [*claims.heartbeat([]), *claims.release([])]
