@@ -29,6 +29,7 @@ KEY = "task_list = CAST(? AS TEXT) AND id = CAST(? AS TEXT)"
 _FREE = """(claim_token IS NULL OR typeof(claim_until) <> 'integer' OR typeof(claim_lease) <> 'integer'
   OR claim_until <= ? OR claim_until - claim_lease > ?)"""
 _LOST = "claim_token IS NOT NULL AND claim_started = 1"
+_COLUMNS = f"{COLUMNS}, {_LOST}"
 # A moment that is no moment hides no task: it comes, and its `problem` says so.
 _DUE = """({0} IS NULL OR {0} <= ? OR typeof({0}) <> 'integer' OR {0} >= ?)"""
 _WANTED = f"""\
@@ -115,7 +116,7 @@ class ClaimDue(Write):
             *(task_list, self._start, SCAN_ROWS, now, now + leases.slack, due, VERSION_LIMIT, due, VERSION_LIMIT),
             *(self._before, VERSION_LIMIT, limit, task_list),
         )
-        rows, cut = read_rows(cursor.connection, f"{COLUMNS}, {_LOST}", _WANTED, values)
+        rows, cut = read_rows(cursor, _COLUMNS, _WANTED, values)
         records: list[TaskRecord] = []
         taken: list[tuple[Any, ...]] = []
         lost: list[tuple[Any, ...]] = []
@@ -128,7 +129,10 @@ class ClaimDue(Write):
                 it = attrs.evolve(it, attempts=it.attempts + 1, last_error=WORKER_LOST)
                 lost.append((it.attempts, WORKER_LOST, task_list, encode(id)))
             records.append(it)
-        cursor.executemany(_TAKE, taken)
+        if len(taken) == 1:
+            cursor.execute(_TAKE, taken[0])
+        else:
+            cursor.executemany(_TAKE, taken)
         if lost:
             cursor.executemany(_COUNT_LOST, lost)
         if cut or len(records) == limit:

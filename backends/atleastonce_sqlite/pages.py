@@ -32,16 +32,15 @@ def read_records(
     return [record(task_list, *row) for row in rows], cut or len(rows) == limit
 
 
-def read_rows(
-    connection: sqlite3.Connection, columns: str, source: str, values: Values
-) -> tuple[list[tuple[Any, ...]], bool]:
+def read_rows(cursor: sqlite3.Cursor, columns: str, source: str, values: Values) -> tuple[list[tuple[Any, ...]], bool]:
     """The rows, whatever is in them, and whether they were cut short by their size."""
     try:
-        return _bounded(connection.execute(f"SELECT {columns} {source}", values))
+        return _bounded(cursor.execute(f"SELECT {columns} {source}", values))
     except sqlite3.OperationalError as error:
         if primary_code(error) is not None:
             raise
-    return _raw_rows(connection, columns, source, values)  # sqlite3 could not decode a text, and gives no row after it
+    # sqlite3 could not decode a text, and gives no row after it
+    return _raw_rows(cursor.connection, columns, source, values)
 
 
 def _usual(
@@ -88,8 +87,7 @@ def _bounded(cursor: sqlite3.Cursor) -> tuple[list[tuple[Any, ...]], bool]:
         rows.append(row)
         size += _size(row)
         if size >= PAGE_BYTES:
-            cursor.close()
-            return rows, True
+            return rows, True  # the cursor's next statement, or its end, ends this one
     return rows, False
 
 

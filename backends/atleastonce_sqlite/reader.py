@@ -70,7 +70,7 @@ class Reader:
         start, more = b"", True
         while more:
             values = encode(task_list), start, PAGE_ROWS
-            rows, cut = self._read(partial(read_rows, columns=DEAD_COLUMNS, source=_DEAD_PAGE, values=values))
+            rows, cut = self._read(partial(_dead_rows, values=values))
             page = [record(task_list, *row) for row in rows]
             yield from page
             more = cut or len(page) == PAGE_ROWS
@@ -115,3 +115,7 @@ class Reader:
 
 def _rows(connection: sqlite3.Connection, sql: str, values: tuple[bytes | int, ...]) -> list[tuple[Any, ...]]:
     return connection.execute(sql, values).fetchall()
+
+
+def _dead_rows(connection: sqlite3.Connection, values: tuple[bytes | int, ...]) -> tuple[list[tuple[Any, ...]], bool]:
+    return read_rows(connection.cursor(), DEAD_COLUMNS, _DEAD_PAGE, values)

@@ -90,7 +90,7 @@ def _save(tasks: list[Task], run: Run, lease: int | None) -> list[Task]:
     due: list[Task] = []
     later: list[Task] = []
     for task in tasks:
-        (later if isinstance(task, Task) and not is_due(task, now) else due).append(task)
+        (due if _is_due(task, now) else later).append(task)
     before = tally.saved
 
     def progress(done: int) -> None:  # a batch of much data is saved in parts, and the last may fail
@@ -106,6 +106,10 @@ def _save(tasks: list[Task], run: Run, lease: int | None) -> list[Task]:
     tally.seen -= len(due) - len(ours)  # a redrive has them, and their state is its to tell
     run.hold(ours)
     return ours
+
+
+def _is_due(task: object, now: int) -> bool:
+    return not isinstance(task, Task) or is_due(task, now)  # what is no task is refused by the save
 
 
 def _saved(tasks: Iterable[Task], run: Run, lease: int | None) -> Iterator[list[Task]]:
