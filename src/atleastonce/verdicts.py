@@ -17,7 +17,7 @@ class Snooze(Exception):
     """
 
     def __init__(self, after: timedelta) -> None:
-        self.after = not_negative(after, "Snooze: after")
+        self.after: timedelta = not_negative(after, "Snooze: after")
         super().__init__(after)
 
 

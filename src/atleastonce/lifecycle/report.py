@@ -75,9 +75,9 @@ class Tally:
         self.saved = 0
         self.seen = 0
         self.handed = 0
-        self.completed = 0
+        self.completed: int = 0
         self.failed: int = 0
-        self.dead = 0
+        self.dead: int = 0
         self.errors: list[TaskError] = []
         self._progress = progress
         self._next_progress = 0.0

@@ -27,7 +27,7 @@ VERBS: dict[str, Verb] = {
 }
 """Each says whether the claim was held, and changes nothing where it was not."""
 
-each_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+each_verb: pytest.MarkDecorator = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
 
 
 class LeaseClauses(ClaimClauses):
