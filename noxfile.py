@@ -84,7 +84,8 @@ def tests_cassandra41(session: nox.Session) -> None:
 def tests_engines(session: nox.Session) -> None:
     """The recipes of docs/engines.md on the real engines; a Redis must be installed. Arguments go to pytest."""
     install_group(session, "engines", "-e", ".")
-    session.run("pytest", *(session.posargs or ["tests/engines"]))
+    # Their own deadlines are longer than those of other tests, and there are several in one.
+    session.run("pytest", "--timeout", "900", *(session.posargs or ["tests/engines"]))
 
 
 @nox.session

@@ -12,7 +12,7 @@ from atleastonce import Task
 HELD = "30"
 """The photo whose task waits."""
 
-KILLED_AFTER_S = 150
+KILLED_AFTER_S = 240
 """So long it waits."""
 
 
