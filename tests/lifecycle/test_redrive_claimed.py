@@ -565,18 +565,24 @@ def test_an_error_of_progress_ends_the_run_and_gives_the_rest_back(memory, to):
 
 
 def test_dispatched_with_a_lease_a_redrive_meanwhile_leaves_them_alone(store, folder):
-    (folder / "gate").mkdir()
+    class Counting(ThreadPoolExecutor):
+        submitted = 0
+
+        def submit(self, *arguments):
+            self.submitted += 1
+            return super().submit(*arguments)
+
     tasks = [jobs.Gated(id=str(number), folder=str(folder)) for number in range(5)]
     seen = []
 
     def meanwhile():
-        jobs.wait_for(lambda: any(file.is_file() for file in folder.iterdir()))
+        jobs.wait_for(lambda: pool.submitted == 5)
         seen.append(redrive("l", store=store))
         (folder / "go").touch()
 
     thread = threading.Thread(target=meanwhile)
-    thread.start()
-    with ThreadPoolExecutor(2) as pool:
+    with Counting(2) as pool:
+        thread.start()
         report = dispatch(tasks, pool, lease=timedelta(minutes=1))
     thread.join(jobs.DEADLINE_S)
     assert seen == [RunReport()]
