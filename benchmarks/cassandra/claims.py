@@ -32,7 +32,7 @@ _numbers = itertools.count()
 
 
 class Ours:
-    """``claim`` on stores of their own, each in a thread, until a pass finds nothing more; another list each time."""
+    """``claim`` on stores of their own, each in a thread, until all are claimed; another list each time."""
 
     def __init__(self, keyspace: Keyspace, claimers: int, page: int, number: int) -> None:
         self.keyspace, self.page, self.number = keyspace, page, number
@@ -49,18 +49,19 @@ class Ours:
         self.tasks.save_all(small(i, task_list=self.list) for i in range(self.number))
 
     def run(self) -> int:
-        claimed = sum(in_threads(self._claim, self.stores))
-        if claimed != self.number:
-            raise AssertionError(f"{claimed} of {self.number} were claimed")
-        return claimed
+        self.claimed: list[int] = []
+        in_threads(self._claim, self.stores)
+        if sum(self.claimed) != self.number:
+            raise AssertionError(f"{sum(self.claimed)} of {self.number} were claimed")
+        return self.number
 
     def _claim(self, store: CassandraStore) -> int:
-        claimed, cursor = 0, None
-        while True:
+        cursor = None
+        while sum(self.claimed) < self.number:
             page = store.claim(self.list, lease=LEASE_S * 1_000_000, limit=self.page, cursor=cursor)
-            claimed, cursor = claimed + len(page.records), page.cursor
-            if cursor is None:
-                return claimed
+            self.claimed.append(len(page.records))
+            cursor = page.cursor
+        return 0
 
     def close(self) -> None:
         self.tasks.close()

@@ -93,13 +93,12 @@ class TestGrants:
         assert task_list in tasks.task_lists()
         tasks.complete(photos[0])
         assert backend.reindex() == 1
-        claimed = backend.claim(task_list, lease=60_000_000, limit=9).records
-        held = [Held(task_list, it.id, it.saved_at, it.claim.token) for it in claimed]
-        assert len(held) == 2
-        assert None not in backend.heartbeat(held)
-        assert backend.fail(Failure(held=held[0], attempts=1, last_error="E"))
-        assert backend.fail(Failure(held=held[1], attempts=1, last_error="E", dead=True))
-        assert backend.reindex() == 1
+        for dead in (False, True):
+            (it,) = backend.claim(task_list, lease=60_000_000, limit=9).records
+            held = Held(task_list, it.id, it.saved_at, it.claim.token)
+            assert backend.heartbeat([held]) != [None]
+            assert backend.fail(Failure(held=held, attempts=1 + dead, last_error="E", dead=dead))
+        assert backend.reindex() == 0
         (dead,) = backend.dead(task_list)
         backend.discard([TaskKey(task_list, dead.id, dead.saved_at)])
         tasks.complete_all(photos)
