@@ -565,24 +565,18 @@ def test_an_error_of_progress_ends_the_run_and_gives_the_rest_back(memory, to):
 
 
 def test_dispatched_with_a_lease_a_redrive_meanwhile_leaves_them_alone(store, folder):
-    class Counting(ThreadPoolExecutor):
-        submitted = 0
-
-        def submit(self, *arguments):
-            self.submitted += 1
-            return super().submit(*arguments)
-
+    (folder / "gate").mkdir()
     tasks = [jobs.Gated(id=str(number), folder=str(folder)) for number in range(5)]
     seen = []
 
     def meanwhile():
-        jobs.wait_for(lambda: pool.submitted == 5)
+        jobs.wait_for(lambda: any(file.is_file() for file in folder.iterdir()))
         seen.append(redrive("l", store=store))
         (folder / "go").touch()
 
     thread = threading.Thread(target=meanwhile)
-    with Counting(2) as pool:
-        thread.start()
+    thread.start()
+    with ThreadPoolExecutor(2) as pool:
         report = dispatch(tasks, pool, lease=timedelta(minutes=1))
     thread.join(jobs.DEADLINE_S)
     assert seen == [RunReport()]
