@@ -58,54 +58,58 @@ def check_no_overlap(events, lease):
             assert what == "end" or moment - before >= lease / timedelta(microseconds=1), events
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(KILLING_S + DRAINING_S + 60)
-def test_eight_redrivers_with_kills_for_a_minute(tmp_path):
-    folder = tmp_path
+def share_a_list(store, folder, lease):
+    """Eight redrivers share a list that grows, and are killed at random for a minute; then it is drained, and judged."""
     rng = random.Random(5)
     saved, expected_dead = set(), set()
-    with TaskStore(f"sqlite:///{tmp_path}/tasks.db") as store:
-        redrivers = [start(store, folder) for _ in range(REDRIVERS)]
-        kills = 0
-        try:
-            end = time.monotonic() + KILLING_S
-            while time.monotonic() < end:
-                batch = [chaotic.Noted(folder=str(folder)) for _ in range(40)]
-                if rng.random() < 0.5:
-                    batch.append(chaotic.Fails(folder=str(folder)))
-                    expected_dead.add(batch[-1].id)
-                if rng.random() < 0.1:
-                    batch.append(chaotic.Poison(folder=str(folder)))
-                    expected_dead.add(batch[-1].id)
-                rng.shuffle(batch)
-                store.save_all(batch)
-                saved.update(task.id for task in batch)
-                time.sleep(rng.random())
-                which = rng.randrange(REDRIVERS)
-                kill(redrivers[which])
-                kills += 1
-                redrivers[which] = start(store, folder)
-            deadline = time.monotonic() + DRAINING_S
-            while store.count("l"):
-                assert time.monotonic() < deadline, f"{store.count('l')} tasks are still there"
-                redrivers = [start(store, folder) if it.poll() is not None else it for it in redrivers]  # poison
-                time.sleep(0.2)
-            (folder / "stop").touch()
-        finally:
-            for redriver in redrivers:
-                kill(redriver)
-        dead = {task.id: task.delivery for task in store.dead("l")}
-        assert store.claim("l") == []
+    redrivers = [start(store, folder, lease) for _ in range(REDRIVERS)]
+    kills = 0
+    try:
+        end = time.monotonic() + KILLING_S
+        while time.monotonic() < end:
+            batch = [chaotic.Noted(folder=str(folder)) for _ in range(40)]
+            if rng.random() < 0.5:
+                batch.append(chaotic.Fails(folder=str(folder)))
+                expected_dead.add(batch[-1].id)
+            if rng.random() < 0.1:
+                batch.append(chaotic.Poison(folder=str(folder)))
+                expected_dead.add(batch[-1].id)
+            rng.shuffle(batch)
+            store.save_all(batch)
+            saved.update(task.id for task in batch)
+            time.sleep(rng.random())
+            which = rng.randrange(REDRIVERS)
+            kill(redrivers[which])
+            kills += 1
+            redrivers[which] = start(store, folder, lease)
+        deadline = time.monotonic() + DRAINING_S
+        while store.count("l"):
+            assert time.monotonic() < deadline, f"{store.count('l')} tasks are still there"
+            redrivers = [start(store, folder, lease) if it.poll() is not None else it for it in redrivers]  # poison
+            time.sleep(0.2)
+        (folder / "stop").touch()
+    finally:
+        for redriver in redrivers:
+            kill(redriver)
+    dead = {task.id: task.delivery for task in store.dead("l")}
+    assert store.claim("l") == []
     told = journal(folder)
-    assert kills > KILLING_S / 3
+    assert kills > KILLING_S / 4
     assert set(told) == saved, "every task was executed, and nothing else was"
     for events in told.values():
-        check_no_overlap(events, chaotic.LEASE)
+        check_no_overlap(events, lease)
     assert set(dead) == expected_dead
     assert {delivery.attempts for delivery in dead.values()} == {3}
     for id in expected_dead:
         assert sum(what == "begin" for _, what in told[id]) <= 3
     print(f"{len(saved)} tasks, {kills} kills, {len(dead)} dead, {sum(map(len, told.values()))} lines")  # noqa: T201 - shown with -rA
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(KILLING_S + DRAINING_S + 60)
+def test_eight_redrivers_with_kills_for_a_minute(tmp_path):
+    with TaskStore(f"sqlite:///{tmp_path}/tasks.db") as store:
+        share_a_list(store, tmp_path, chaotic.LEASE)
 
 
 def test_a_worker_that_is_paused_beyond_its_lease_cannot_harm(tmp_path):
