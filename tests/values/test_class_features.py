@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pytest
 
-from atleastonce import InvalidTask, Task
+from atleastonce import InvalidTask, Task, TaskRecord, UnreadableTask
 
 from .kit import Point, refusal, same, task_class
 
@@ -52,6 +52,23 @@ def test_validators_run_at_construction_and_before_a_write(memory: Any) -> None:
     refusal(lambda: memory.save(task))
     refusal(task.as_hash)
     assert memory.count("l") == 0
+
+
+def test_validators_and_converters_run_when_a_task_is_read(memory: Any) -> None:
+    class Checked(Task):
+        x: int = attrs.field(validator=attrs.validators.gt(0))
+
+    class Converted(Task):
+        x: str = attrs.field(converter=str.strip)
+
+    refusal(lambda: Task.from_hash({"task_list": "l", "id": "one", "type": "Checked", "data": {"x": 0}}))
+    assert Task.from_hash({"task_list": "l", "id": "one", "type": "Converted", "data": {"x": " a "}}).x == "a"
+    memory._backend.store(
+        [TaskRecord("l", "1", "Checked", b'{"x":0}'), TaskRecord("l", "2", "Converted", b'{"x":" a "}')]
+    )
+    checked, converted = memory.all("l")
+    assert type(checked) is UnreadableTask
+    assert converted.x == "a"
 
 
 def test_what_a_converter_makes_is_checked() -> None:
