@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 import attrs
 
-from atleastonce.record import NO_META, TaskRecord
+from atleastonce.record import NO_META, TaskRecord, usual_record
 from atleastonce.versions import VERSION_LIMIT
 
 from .protocol.state import State
@@ -86,7 +86,7 @@ def record_of(
         and (notes == b"" and attempts == 0 and not last_error)
         and 0 <= version < VERSION_LIMIT
     ):
-        return TaskRecord(task_list, decode(id), decode(type), data, version)
+        return usual_record(task_list, decode(id), decode(type), data, version)
     return _record(task_list, decode(id), type, data, notes, attempts, last_error, version)
 
 

@@ -68,6 +68,22 @@ class TaskRecord:
     died_at: int | None = None
 
 
+_NOTHING_UNUSUAL = vars(TaskRecord("", "", "", b"", 0))
+
+
+def usual_record(task_list: str, id: str, type: str, data: bytes, saved_at: int) -> TaskRecord:
+    """``TaskRecord(task_list, id, type, data, saved_at)`` in three quarters of the time, for backends that read many."""
+    state = _NOTHING_UNUSUAL.copy()
+    state["task_list"] = task_list
+    state["id"] = id
+    state["type"] = type
+    state["data"] = data
+    state["saved_at"] = saved_at
+    record = object.__new__(TaskRecord)
+    object.__setattr__(record, "__dict__", state)
+    return record
+
+
 @attrs.frozen(slots=False)
 class TaskKey:
     """Names one stored task, or one version of it.
