@@ -150,6 +150,8 @@ class Claimer:
     def fail(self, failure: Failure) -> bool:
         """See `ClaimsInterface.fail`."""
         held = failure.held
+        if held.saved_at is None and held.token is None:  # nothing is meant
+            return False
         with self._links.use() as link:
             player = self._player(link)
             player.play(prepare(self._client))

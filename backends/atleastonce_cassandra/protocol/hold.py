@@ -19,7 +19,7 @@ class Holding:
 
     Attributes:
         version: of the task; None: the token alone decides.
-        token: in UTF-8; None: no claim, and the version alone decides.
+        token: in UTF-8; None: no claim, and the version alone decides. Without either nothing is meant.
     """
 
     version: int | None
@@ -27,6 +27,8 @@ class Holding:
 
     def state(self, old: State | None) -> State | None:
         """The state if it is that of what is meant. Of a version without claims, a new one."""
+        if self.version is None and self.token is None:
+            return None
         if old is not None and self.version in (None, old.version) and self.token in (None, old.token):
             return old
         if self.token is None and self.version is not None and (old is None or not old.is_newer(self.version)):
@@ -38,8 +40,8 @@ def renewed(client: Client, holding: Holding, *, started: bool = False) -> Decid
     """The lease goes on from now. With `started`, work has begun, too."""
 
     def decide(old: State | None) -> State | None:
-        state = holding.state(old)
-        if state is None or state.token is None:
+        state = None if holding.token is None else holding.state(old)
+        if state is None:
             return None
         return state._replace(until=client.clock.now() + state.lease, started=state.started or started)
 
