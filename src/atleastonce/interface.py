@@ -51,7 +51,7 @@ class DataInterface(Protocol):
         """Insert or replace each record under (task_list, id), type included, with attempts 0 and no last_error.
 
         Returns the version (saved_at, microseconds) given to each, in order, once all are durable. A version is
-        greater than any that this object gave before, than the record's own ``saved_at`` and than the version
+        greater than any that an earlier call to this object gave, than the record's own ``saved_at`` and than the version
         stored under the key. ``data``, ``type``, ``run_at`` and ``meta`` are kept byte for byte. Of one key twice
         in a batch the last wins. What the argument says of ``attempts``, ``last_error``, ``due_at``, ``claim`` and ``died_at`` is ignored,
         and its ``problem`` is None. An empty batch is no error and returns an empty sequence.

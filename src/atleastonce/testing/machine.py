@@ -242,12 +242,13 @@ class BackendMachine(RuleBasedStateMachine):
         backend = self.objects[by]
         versions = backend.store(records)
         assert len(versions) == len(records)
+        before = self.given.get(id(backend))  # by earlier calls: among themselves only those of one key are in order
         for one, version in zip(records, versions, strict=True):
             key = (one.task_list, one.id)
             there = self.stored.get(key)
-            floors = (one.saved_at, there.saved_at if there else None, self.given.get(id(backend)))
+            floors = (one.saved_at, there.saved_at if there else None, before)
             assert all(version > floor for floor in floors if floor is not None), "a version did not grow"
-            self.given[id(backend)] = version
+            self.given[id(backend)] = max(version, self.given.get(id(backend), 0))
             self.versions.setdefault(key, []).append(version)
             self.stored[key] = attrs.evolve(one, saved_at=version)
             for reader in self.readers:
