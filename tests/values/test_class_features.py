@@ -57,18 +57,28 @@ def test_validators_run_at_construction_and_before_a_write(memory: Any) -> None:
 def test_validators_and_converters_run_when_a_task_is_read(memory: Any) -> None:
     class Checked(Task):
         x: int = attrs.field(validator=attrs.validators.gt(0))
+        y: int
 
     class Converted(Task):
         x: str = attrs.field(converter=str.strip)
+        y: int
 
-    refusal(lambda: Task.from_hash({"task_list": "l", "id": "one", "type": "Checked", "data": {"x": 0}}))
-    assert Task.from_hash({"task_list": "l", "id": "one", "type": "Converted", "data": {"x": " a "}}).x == "a"
+    refusal(lambda: Task.from_hash({"task_list": "l", "id": "one", "type": "Checked", "data": {"x": 0, "y": 1}}))
+    assert Task.from_hash({"task_list": "l", "id": "one", "type": "Converted", "data": {"x": " a ", "y": 1}}).x == "a"
     memory._backend.store(
-        [TaskRecord("l", "1", "Checked", b'{"x":0}'), TaskRecord("l", "2", "Converted", b'{"x":" a "}')]
+        [TaskRecord("l", "1", "Checked", b'{"x":0,"y":1}'), TaskRecord("l", "2", "Converted", b'{"x":" a ","y":1}')]
     )
     checked, converted = memory.all("l")
     assert type(checked) is UnreadableTask
     assert converted.x == "a"
+
+
+def test_a_type_given_to_attrs_in_place_of_an_annotation() -> None:
+    class Sample(Task):
+        x = attrs.field(type=int)
+
+    assert again(Sample(task_list="l", x=5)).x == 5
+    refusal(lambda: Sample(task_list="l", x="5"))
 
 
 def test_what_a_converter_makes_is_checked() -> None:
