@@ -6,6 +6,7 @@ This module must not import `TaskStore`: `Task` has a ClassVar whose annotation 
 from __future__ import annotations
 
 import enum
+import types
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -116,3 +117,17 @@ def test_types_known_later_are_checked_at_the_first_use() -> None:
             UsesUnfit(task_list="l", x=None)
     finally:
         del globals()["Unfit"]
+
+
+def test_a_name_in_a_module_that_is_still_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = types.ModuleType("half")
+    monkeypatch.setitem(globals(), "half", module)
+
+    class UsesHalf(Task):
+        x: half.Later  # noqa: F821 - in the module's namespace, see above
+
+    with pytest.raises(InvalidTask, match="'half' has no attribute 'Later'"):
+        UsesHalf(task_list="l", x=Later(1))
+    module.Later = Later
+    task = UsesHalf(task_list="l", x=Later(1))
+    assert round_trip(task) == task
