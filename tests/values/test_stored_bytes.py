@@ -76,6 +76,7 @@ UNREADABLE: dict[str, tuple[Any, bytes]] = {
     "missing": (int, b"{}"),
     "other-case": (int, b'{"X":1}'),
     "deep-any": (Any, b'{"x":%s1%s}' % (b"[" * 255, b"]" * 255)),
+    "one-level-deeper-than-can-be-written": (Any, b'{"x":%s1%s}' % (b"[" * 254, b"]" * 254)),
     "deeper-than-a-parser-goes": (Any, b'{"x":%s1%s}' % (b"[" * 100_000, b"]" * 100_000)),
     "deep-nested-class": (Node, b'{"x":%s{"value":1}%s}' % (b'{"value":1,"children":[' * 400, b"]}" * 400)),
     "deep-extra": (int, b'{"x":1,"more":%s1%s}' % (b"[" * 300, b"]" * 300)),
