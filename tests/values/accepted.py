@@ -30,6 +30,8 @@ from .kit import (
 )
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))
+LOCAL_MEAN_TIME = timezone(timedelta(minutes=53, seconds=28))
+NINES_OFFSET = timezone(timedelta(hours=19, minutes=59, seconds=59, microseconds=999999))
 ODD_OFFSET = timezone(-timedelta(hours=1, minutes=2, seconds=3, microseconds=4))
 
 ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
@@ -70,9 +72,26 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
         datetime(2024, 1, 1, tzinfo=timezone(-timedelta(microseconds=5))),
         "2024-01-01T00:00:00-00:00:00.000005",
     ),
+    "datetime-local-mean-time": (
+        datetime,
+        datetime(1890, 1, 1, tzinfo=LOCAL_MEAN_TIME),
+        "1890-01-01T00:00:00+00:53:28",
+    ),
+    "datetime-nines": (
+        datetime,
+        datetime(1999, 9, 29, 19, 59, 59, 999999, tzinfo=NINES_OFFSET),
+        "1999-09-29T19:59:59.999999+19:59:59.999999",
+    ),
+    "date-nines": (date, date(1999, 9, 29), "1999-09-29"),
     "date": (date, date(2024, 2, 29), "2024-02-29"),
     "time": (time, time(23, 59, 59, 999999), "23:59:59.999999"),
     "time-offset": (time, time(1, 2, tzinfo=KATHMANDU), "01:02:00+05:45"),
+    "time-local-mean-time": (time, time(1, 2, tzinfo=LOCAL_MEAN_TIME), "01:02:00+00:53:28"),
+    "time-nines": (
+        time,
+        time(19, 59, 59, 999999, tzinfo=NINES_OFFSET),
+        "19:59:59.999999+19:59:59.999999",
+    ),
     "time-tiny-offset": (
         time,
         time(1, 2, tzinfo=timezone(timedelta(milliseconds=-500))),
@@ -86,6 +105,8 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
         UUID("12345678-1234-5678-9ABC-DEF012345678"),
         "12345678-1234-5678-9abc-def012345678",
     ),
+    "uuid-biggest": (UUID, UUID("f" * 32), "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+    "uuid-nines": (UUID, UUID("9" * 32), "99999999-9999-9999-9999-999999999999"),
     "decimal": (Decimal, Decimal("1.10"), "1.10"),
     "decimal-exponent": (Decimal, Decimal("1E+30"), "1E+30"),
     "decimal-negative-zero": (Decimal, Decimal("-0.00"), "-0.00"),
