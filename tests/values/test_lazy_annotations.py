@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import types
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NewType
 
 import attrs
 import pytest
@@ -32,6 +32,9 @@ class Early(Task, tag="tests.values.early"):
 class Later:
     n: int
     inner: Later | None = None
+
+
+InText = NewType("InText", "Later")
 
 
 class OnlyForTypeCheckers(Task, tag="tests.values.only_for_type_checkers"):
@@ -78,6 +81,14 @@ def test_text_annotations_round_trip(task: Any) -> None:
 def test_a_name_that_never_appears_is_told_at_the_first_use() -> None:
     with pytest.raises(InvalidTask, match=r"OnlyForTypeCheckers.*'Decimal' is not defined"):
         OnlyForTypeCheckers(task_list="l", x=1)
+
+
+def test_text_that_typing_does_not_resolve_is_told_at_the_first_use() -> None:
+    class UsesText(Task):
+        x: InText
+
+    with pytest.raises(InvalidTask, match="an annotation cannot be resolved: Later"):
+        UsesText(task_list="l", x=Later(1))
 
 
 def test_names_local_to_a_function() -> None:
