@@ -122,7 +122,11 @@ def test_an_upcast_may_say_itself_why_it_refuses(error, store):
 
 
 @pytest.mark.parametrize(
-    "returned", [None, [], "text", {"first": "a"}, {"first": "a", "last": 5}, {1: 2}, {"x": object()}]
+    "returned",
+    [
+        *(None, [], "text", {"first": "a"}, {"first": "a", "last": 5}, {1: 2}, {"x": object()}),
+        *({"first": "a", "last": "b", "more": value} for value in (float("nan"), (1,), 2**63)),
+    ],
 )
 def test_an_upcast_that_returns_what_does_not_fit_is_a_typed_error(returned):
     class Odd(Task, version=2):
