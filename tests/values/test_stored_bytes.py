@@ -96,6 +96,11 @@ def test_what_cannot_be_read_exactly_is_left_as_it_is(annotation: Any, data: byt
     assert [type(task) for task in store.all("l", cls=cls)] == []
 
 
+def test_one_field_of_no_type_is_enough_to_look_closer(store: Any) -> None:
+    task_class(Any, __annotations__={"given": int, "x": Any})
+    assert type(read(store, b'{"given":1,"x":%s}' % BIG).reason) is InvalidTask
+
+
 READABLE: dict[str, tuple[Any, bytes, Any]] = {
     "spaces": (int, b' { "x" : 1 } ', 1),
     "escapes": (str, b'{"x":"\\u00e9\\ud83d\\ude42\\u0000\\/"}', "é🙂\0/"),
