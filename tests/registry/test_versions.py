@@ -148,6 +148,17 @@ def test_without_upcast_older_data_is_read_as_it_is():
     assert Task.from_hash(wire("Plain", other=1)) == Task.from_hash(wire("Plain@2", other=1))
 
 
+def test_data_of_the_present_version_is_not_given_to_upcast(store):
+    class Present(Task, version=2):
+        @classmethod
+        def upcast(cls, data, version):
+            raise ValueError(version)
+
+    assert Task.from_hash(wire("Present@2")) == Present(task_list="l", id="1")
+    store._backend.store([TaskRecord("l", "1", "Present@2", b"{}")])
+    assert store.find("l", "1") == Present(task_list="l", id="1")
+
+
 def test_what_upcast_returns_is_not_shared():
     kept = {"parts": [1]}
 
