@@ -152,6 +152,24 @@ def test_whatever_could_be_saved_can_be_read(annotation: Any, make: Any, key: st
     assert store.find("l", "one") == task
     assert cls.from_hash(task.as_hash()) == task
     assert cls.build(task_list="l", id="one", data=task.data) == task
+    more = cls.build(task_list="l", id="two", data={**task.data, "more": deep(200)})
+    store.save(more)
+    assert store.find("l", "two") == more
+
+
+@pytest.mark.parametrize("levels", [253, 254])
+def test_typed_containers_around_a_deep_value(levels: int, memory: Any) -> None:
+    annotation: Any = Any
+    value: Any = json.loads("[" * 200 + "1" + "]" * 200)
+    for _ in range(levels - 200):
+        annotation, value = list[annotation], [value]
+    task = task_class(annotation)(task_list="l", id="one", x=value)
+    if levels == 253:  # and the object around all
+        memory.save(task)
+        assert memory.find("l", "one") == task
+    else:
+        assert "cannot be written as JSON" in str(refusal(lambda: memory.save(task)))
+        refusal(task.as_hash)
 
 
 @pytest.mark.parametrize("annotation", [Node, NewType("Tree", Node)])
