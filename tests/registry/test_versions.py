@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from atleastonce import InvalidTask, Task, TaskRecord, UnknownTaskType, UnreadableTask
@@ -146,6 +148,18 @@ def test_without_upcast_older_data_is_read_as_it_is():
         name: str = "new"
 
     assert Task.from_hash(wire("Plain", other=1)) == Task.from_hash(wire("Plain@2", other=1))
+
+
+def test_older_data_with_a_number_that_cannot_be_read_exactly_is_left_as_it_is(store):
+    class Counted(Task, version=2):
+        x: Any
+
+        @classmethod
+        def upcast(cls, data, version):
+            pytest.fail("given a number that is not the stored one")
+
+    store._backend.store([TaskRecord("l", "1", "Counted", b'{"x":18446744073709551617}')])
+    assert type(store.find("l", "1").reason) is InvalidTask
 
 
 def test_data_of_the_present_version_is_not_given_to_upcast(store):
