@@ -73,6 +73,20 @@ def test_validators_and_converters_run_when_a_task_is_read(memory: Any) -> None:
     assert converted.x == "a"
 
 
+def test_a_validator_may_say_itself_why_it_refuses(memory: Any) -> None:
+    def not_below_zero(_task: Any, _field: Any, value: int) -> None:
+        if value < 0:
+            raise InvalidTask("below zero")
+
+    class Sample(Task):
+        x: int = attrs.field(validator=not_below_zero)
+
+    assert str(refusal(lambda: Sample.build(task_list="l", data={"x": -1}))) == "below zero"
+    task = Sample(task_list="l", x=1)
+    task.__dict__["x"] = -1
+    assert str(refusal(lambda: memory.save(task))) == "below zero"
+
+
 def test_a_type_given_to_attrs_in_place_of_an_annotation() -> None:
     class Sample(Task):
         x = attrs.field(type=int)
