@@ -325,5 +325,8 @@ class TestTypeStatements:
     def test_type_parameters(self, future: str) -> None:
         error = refusal(lambda: self.run(f"{future}class Sample[T](Task):\n    x: list[T]\n"))
         assert "type variable T" in str(error)
+        mixin = f"{future}import attrs\n@attrs.define(slots=False)\nclass Mixin[T]:\n    x: list[T]\n"
+        error = refusal(lambda: self.run(f"{mixin}class Sample(Mixin[int], Task):\n    pass\n"))
+        assert "type variable T" in str(error)
         error = refusal(lambda: self.run(f"{future}type Many[T] = list[T]\nclass Sample(Task):\n    x: Many[int]\n"))
         assert "Many[int]" in str(error)
