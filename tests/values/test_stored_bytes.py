@@ -202,6 +202,8 @@ def test_a_class_that_may_hold_itself_nests_100_levels_deep(memory: Any) -> None
     assert memory.find("l", "one") == task
     deeper = Node(97, parent=node)
     assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=deeper)))
+    task.x = deeper
+    assert "nest too deeply" in str(refusal(lambda: memory.save(task)))
 
 
 def test_nesting_that_python_cannot_follow_is_a_typed_error(memory: Any) -> None:
