@@ -116,7 +116,7 @@ def _record(
         data or b"",
         version,
         attempts,
-        decode(last_error or b"") if attempts or last_error else None,
+        decode(last_error) if last_error or (attempts and last_error is not None) else None,
         run_at,
         meta,
         "; ".join(problems) or None,
