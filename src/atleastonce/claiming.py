@@ -223,7 +223,10 @@ class Claiming:
             stored = backend.find(task.task_list, task.id)
             if stored is None or stored.saved_at != task._saved_at:
                 return None
-            told = failure(holder, type(task), stored.attempts + 1, error, self.clock())
+            attempts = stored.attempts
+            if holder.token is not None:  # what was claimed shows each attempt; to a reader the last may not be visible yet
+                attempts = max(attempts, task._attempts)
+            told = failure(holder, type(task), attempts + 1, error, self.clock())
             if backend.fail(told):
                 return told
             if holder.token is not None:

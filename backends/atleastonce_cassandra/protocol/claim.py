@@ -145,7 +145,7 @@ class Taking:
         self._version = version
         self._lease = lease
         self._due_by = due_by
-        self._copied = copied
+        self.copied = copied
         self._seen = seen
         self.token = token
         self.lost = False
@@ -169,7 +169,7 @@ class Taking:
             until=now + self._lease,
             lease=self._lease,
             started=False,
-            attempts=max(before.attempts or 0, self._copied) + self.lost,
+            attempts=max(before.attempts or 0, self.copied) + self.lost,
             error=LOST[:ERROR_BYTES] if self.lost else before.error,
         )
 
@@ -223,13 +223,14 @@ def claimed_of(
         return {}
     there: dict[bytes, int] = yield ReadVersions(place, list(changed))
     claimed = {id: state for id, state in changed.items() if there.get(id) == state.version}
-    lost = [
-        Failed(id, state.version, state.attempts, LOST, state.due_at)
+    # Also those of which a claimer before this one died before it could say so.
+    untold = [
+        Failed(id, state.version, state.attempts, LOST if takings[id].lost else state.error, state.due_at)
         for id, state in claimed.items()
-        if takings[id].lost
+        if state.attempts > takings[id].copied
     ]
-    if lost:
-        yield Report(place, lost, client.clock.now())
+    if untold:
+        yield Report(place, untold, client.clock.now())
     return claimed
 
 
