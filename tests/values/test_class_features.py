@@ -43,6 +43,7 @@ def test_defaults_and_factories() -> None:
 def test_validators_run_at_construction_and_before_a_write(memory: Any) -> None:
     class Sample(Task):
         x: int = attrs.field(validator=attrs.validators.gt(0))
+        y: int = 0
 
     with pytest.raises(ValueError, match="'x' must be > 0"):  # the application's own error, from its own constructor
         Sample(task_list="l", x=0)
@@ -258,6 +259,16 @@ def test_a_field_that_was_deleted_is_told(memory: Any) -> None:
     del task.x
     assert "'x'" in str(refusal(lambda: memory.save(task)))
     assert memory.count("l") == 0
+
+
+def test_a_field_that_is_not_set_at_construction_is_told() -> None:
+    class Sample(Task):
+        x: int
+
+        def __attrs_post_init__(self) -> None:
+            del self.x
+
+    assert "'x'" in str(refusal(lambda: Sample(task_list="l", x=1)))
 
 
 def test_the_definition_of_a_class_in_a_nested_function_of_a_method() -> None:
