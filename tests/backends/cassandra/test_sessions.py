@@ -149,7 +149,8 @@ class TestOurOwn:
 
     @needs_fork
     def test_fork(self, url, store, task_list):
-        command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS, url, task_list]  # 3.12+: a fork beside threads
+        quiet = "ignore::DeprecationWarning"  # of a fork beside threads, from Python 3.12 on
+        command = [sys.executable, "-W", quiet, "-c", FORKS, url, task_list]
         ran = subprocess.run(
             command, capture_output=True, text=True, timeout=2 * TIMEOUT_S, env=environment(), check=False
         )
