@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import random
 import weakref
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from atleastonce.claims import ClaimPage, Failure, Held
-from atleastonce.clock import Clock, boot_clock, system_clock
-from atleastonce.exceptions import ConfigurationError
-from atleastonce.interface import Capabilities
+from atleastonce.clock import Clock, system_clock
 from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 
+from .base import Base
 from .claimer import Claimer
 from .forks import forget_in_child
 from .graveyard import Graveyard
-from .link import Link, open_link, open_session
+from .link import Link, open_link
 from .links import Links
 from .options import TASK_RB, Options, options_of
 from .player import Player
 from .protocol.client import Client
-from .protocol.clock import GivenClock, ServerClock
 from .protocol.save import prepare
 from .reader import Reader
 from .reindex import reindex
@@ -33,7 +30,7 @@ from .waiting import Deadline
 from .writer import Writer
 
 
-class CassandraStore:
+class CassandraStore(Base):
     """Keeps records in a Cassandra keyspace, which `setup` prepares.
 
     A call that returned is acknowledged by a quorum of the local data centre. A call takes no longer than the timeout, and when it
@@ -50,19 +47,7 @@ class CassandraStore:
     def __init__(
         self, options: Options, *, session: Any = None, clock: Clock = system_clock, url: StoreURL | None = None
     ) -> None:
-        if session is None and not options.hosts and options.secure_connect_bundle is None:
-            raise ConfigurationError("cassandra: a store needs hosts, a secure_connect_bundle or a session")
-        self._options = options
-        self._session = session
-        self._capabilities = Capabilities(
-            name="cassandra",
-            max_data_bytes=options.max_data_bytes,
-            url=None if url is None else str(url),
-            claims=True,
-        )
-        given = clock is not system_clock
-        time = GivenClock(clock) if given else ServerClock(boot_clock, system_clock)
-        self._client = Client(time, random.SystemRandom().randrange)
+        super().__init__(options, session, clock, url, claims=True)
         self._links = Links(partial(_open, options, session, self._client))
         self._reader = Reader(self._links, self._client, options.timeout)
         self._writer = Writer(self._links, self._client, options.timeout)
@@ -97,11 +82,6 @@ class CassandraStore:
 
     def __repr__(self) -> str:
         return f"CassandraStore({self._options.keyspace!r}, table={self._options.table!r})"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """See `DataInterface.capabilities`."""
-        return self._capabilities
 
     def store(self, records: Sequence[TaskRecord]) -> Sequence[int]:
         """See `DataInterface.store`. Each record by itself: a failure may leave some stored."""
@@ -183,12 +163,8 @@ class CassandraStore:
 
     def setup(self, *, dry_run: bool = False) -> list[str]:
         """See `DataInterface.setup`. Makes a keyspace only where the URL says how."""
-        session = self._session if self._session is not None else open_session(self._options)
-        try:
+        with self._session_for_setup() as session:
             statements = Schema(session, self._options).setup(dry_run=dry_run)
-        finally:
-            if session is not self._session:
-                session.cluster.shutdown()
         if statements and not dry_run:
             self.close()  # what was prepared for older tables is of no use
         return statements

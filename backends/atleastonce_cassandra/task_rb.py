@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 import weakref
 from collections import deque
@@ -10,21 +9,20 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
-from atleastonce.clock import Clock, boot_clock, system_clock
-from atleastonce.exceptions import ConfigurationError, InvalidTask, StoreError
-from atleastonce.interface import Capabilities
+from atleastonce.clock import Clock, system_clock
+from atleastonce.exceptions import InvalidTask, StoreError
 from atleastonce.record import TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 from atleastonce.versions import VERSION_LIMIT
 
+from .base import Base
 from .errors import translate
 from .forks import forget_in_child
-from .link import open_link, open_session
+from .link import open_link
 from .links import Links
 from .options import Options, options_of
 from .player import IN_FLIGHT, Player
 from .protocol.client import Client
-from .protocol.clock import GivenClock, ServerClock
 from .protocol.places import Place
 from .protocol.save import prepare, verify
 from .protocol.steps import Read, Row, Steps, Stored, Wait
@@ -40,7 +38,7 @@ Key = tuple[bytes, bytes, bytes]  # list, id, type
 _NOWHERE = Place(b"", 0, 0)  # rows have no place here but their key
 
 
-class TaskRbTable:
+class TaskRbTable(Base):
     """Keeps records in task_rb's own table, ``((task_list), id, type) data``, as task_rb does.
 
     It is there to empty that table, or to share it with Ruby for a while. It has that table's weakness: a list with over 100,000
@@ -62,16 +60,7 @@ class TaskRbTable:
     def __init__(
         self, options: Options, *, session: Any = None, clock: Clock = system_clock, url: StoreURL | None = None
     ) -> None:
-        if session is None and not options.hosts and options.secure_connect_bundle is None:
-            raise ConfigurationError("cassandra: a store needs hosts, a secure_connect_bundle or a session")
-        self._options = options
-        self._session = session
-        self._capabilities = Capabilities(
-            name="cassandra", max_data_bytes=options.max_data_bytes, url=None if url is None else str(url)
-        )
-        given = clock is not system_clock
-        source = GivenClock(clock) if given else ServerClock(boot_clock, system_clock)
-        self._client = Client(source, random.SystemRandom().randrange)
+        super().__init__(options, session, clock, url)
         self._links = Links(partial(open_link, options, session, TaskRbLink))
         weakref.finalize(self, self._links.close)
         forget_in_child(self)
@@ -83,11 +72,6 @@ class TaskRbTable:
 
     def __repr__(self) -> str:
         return f"TaskRbTable({self._options.keyspace!r}, table={self._options.table!r})"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """See `DataInterface.capabilities`."""
-        return self._capabilities
 
     def store(self, records: Sequence[TaskRecord]) -> Sequence[int]:
         """See `DataInterface.store`. Each record by itself: a failure may leave some stored.
@@ -176,12 +160,8 @@ class TaskRbTable:
 
     def setup(self, *, dry_run: bool = False) -> list[str]:
         """See `DataInterface.setup`. Makes the table as task_rb has it; one that is there stays as it is."""
-        session = self._session if self._session is not None else open_session(self._options)
-        try:
+        with self._session_for_setup() as session:
             return TaskRbSchema(session, self._options).setup(dry_run=dry_run)
-        finally:
-            if session is not self._session:
-                session.cluster.shutdown()
 
     def close(self) -> None:
         """See `DataInterface.close`."""

@@ -224,7 +224,9 @@ class Claiming:
             if stored is None or stored.saved_at != task._saved_at:
                 return None
             attempts = stored.attempts
-            if holder.token is not None:  # what was claimed shows each attempt; to a reader the last may not be visible yet
+            if (
+                holder.token is not None
+            ):  # what was claimed shows each attempt; to a reader the last may not be visible yet
                 attempts = max(attempts, task._attempts)
             told = failure(holder, type(task), attempts + 1, error, self.clock())
             if backend.fail(told):
