@@ -21,23 +21,19 @@ EVERYTHING = (
     "all",
 )
 
+ONE_ID = (
+    *("save user", "save user", "complete", "complete", "complete", "complete blind"),
+    *("save again", "report", "all"),
+)
+"""What those do who share an id."""
+
 SCENARIOS = {
     "user ids": Scenario(
-        menu=("save user", "save user", "complete", "complete", "complete", "complete blind", "save again", "all"),
+        menu=tuple(what for what in ONE_ID if what != "report"),
         jumps=QUICK,
     ),
     "user ids, faults": Scenario(
-        menu=(
-            "save user",
-            "save user",
-            "complete",
-            "complete",
-            "complete",
-            "complete blind",
-            "save again",
-            "report",
-            "all",
-        ),
+        menu=ONE_ID,
         jumps=QUICK,
         user_ids=(b"u", b"w"),
         same_cell=30,
@@ -47,17 +43,7 @@ SCENARIOS = {
         freezes=(10 * MS, SECOND, 30 * SECOND),
     ),
     "user ids, two centres": Scenario(
-        menu=(
-            "save user",
-            "save user",
-            "complete",
-            "complete",
-            "complete",
-            "complete blind",
-            "save again",
-            "report",
-            "all",
-        ),
+        menu=ONE_ID,
         jumps=QUICK,
         dcs=2,
         timeouts=4,
