@@ -81,6 +81,14 @@ def tests_cassandra41(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_engines(session: nox.Session) -> None:
+    """The recipes of docs/engines.md on the real engines; a Redis must be installed. Arguments go to pytest."""
+    install_group(session, "engines", "-e", ".")
+    # Their own deadlines are longer than those of other tests, and there are several in one.
+    session.run("pytest", "--timeout", "900", *(session.posargs or ["tests/engines"]))
+
+
+@nox.session
 def quickstart(session: nox.Session) -> None:
     """Checksum real files, kill a worker on the way, lose nothing. `-- DIRECTORY` names other files."""
     install_group(session, "quickstart", "-e", ".")

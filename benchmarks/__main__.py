@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from .cases import batch, imports, memory, others, reading, single, threads, wal, whole
+from .cases import batch, claims, imports, memory, others, reading, redrive, single, threads, wal, whole
 from .machine import facts
 from .plot import plot
 from .result import Result
@@ -23,7 +23,9 @@ Cases = Mapping[str, Callable[[Settings], Iterator[Result]]]
 CASES: Cases = {
     "single": single.results,
     "batch": batch.results,
+    "claims": claims.results,
     "reading": reading.results,
+    "redrive": redrive.results,
     "threads": threads.results,
     "wal": wal.results,
     "memory": memory.results,

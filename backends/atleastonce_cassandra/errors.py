@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from cassandra import (
@@ -96,6 +97,22 @@ def schema_missing(where: str) -> SchemaMissing:
     return SchemaMissing(
         f"{where} is not set up: run store.setup() once, with a user who may create tables", outcome="not_applied"
     )
+
+
+def tables_outdated(where: str, version: int) -> SchemaMissing:
+    """For tables of an older release, which have none for what is wanted."""
+    return SchemaMissing(
+        f"{where} has version {version} of the tables, without those for claims: run store.setup() once, with a user who may "
+        "create tables",
+        outcome="not_applied",
+    )
+
+
+def own(error: AtLeastOnceError) -> AtLeastOnceError:
+    """A copy, for one of several threads to raise."""
+    mine = copy.copy(error)
+    mine.__cause__ = error.__cause__
+    return mine
 
 
 def describe(error: object) -> str:

@@ -23,14 +23,14 @@ from cassandra.query import SimpleStatement, tuple_factory
 from atleastonce.exceptions import ConfigurationError
 
 from . import settings
-from .errors import describe, translate
+from .errors import describe, tables_outdated, translate
 from .forks import no_fork
 from .options import Options
-from .retries import Idempotent
+from .retries import Idempotent, Once
 from .servers import connected
-from .statements import Encoded, Statements
+from .statements import ClaimStatements, Encoded, Statements
 from .tables import Tables
-from .waiting import PATIENCE_SHARE, Sent
+from .waiting import ONCE_SHARE, PATIENCE_SHARE, Sent
 
 RECONNECT_SECONDS = 1.0
 """A server that came back is used within this time; the driver's own default grows to ten minutes."""
@@ -76,7 +76,10 @@ class Link:
         self.users = 0
         self.tables = Tables(options.keyspace, options.table)
         self.where = str(self.tables)
-        self.profile = _profile(session, options)
+        self.profile = _profile(session, options, Idempotent())
+        self._once_profile = _profile(session, options, Once())
+        self._options = options
+        self._claim_statements: ClaimStatements | None = None
         self.verify_at = _verification_level(session, options)
         self.patience = PATIENCE_SHARE * options.timeout
         self.reading_patience = self.patience if options.speculative is None else options.speculative
@@ -88,7 +91,7 @@ class Link:
     def _prepare(self, options: Options) -> None:
         """What this layout of the tables needs."""
         self.settings = settings.check(self._settings_row(), options, self.where)
-        self.statements = Statements(self.session, self.tables, options.consistency)
+        self.statements = Statements(self.session, self.tables, options.consistency, has_due=self.settings.has_claims)
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(
@@ -102,6 +105,27 @@ class Link:
     def send(self, statement: Any, *, reading: bool = False, **how: Any) -> Sent:
         """Send a statement, which may be applied twice; see `Sent` for how."""
         return Sent(self.session, statement, self.profile, self.reading_patience if reading else self.patience, **how)
+
+    def send_once(self, statement: Any, **how: Any) -> Sent:
+        """Send a lightweight transaction, which must not be applied twice: a time-out says that nobody knows what became of it."""
+        return Sent(self.session, statement, self._once_profile, ONCE_SHARE * self._options.timeout, once=True, **how)
+
+    def claim_statements(self) -> ClaimStatements:
+        """The statements for claims and dead letters, prepared at the first use (by two threads at once, that does no harm).
+
+        Raises `SchemaMissing` where the tables are of a version that has none.
+        """
+        if self._claim_statements is None:
+            try:
+                if not self.settings.has_claims:  # when this session began
+                    self.settings = settings.check(self._settings_row(), self._options, self.where)
+                if self.settings.has_claims:
+                    self._claim_statements = ClaimStatements(self.session, self.tables, self._options.consistency)
+            except Exception as error:
+                raise translate(error, self.where, writing=False) from error
+        if self._claim_statements is None:
+            raise tables_outdated(self.where, self.settings.schema_version)
+        return self._claim_statements
 
     def close(self) -> None:
         """Shut the session down, if it is our own."""
@@ -206,11 +230,11 @@ def _tls(options: Options) -> ssl.SSLContext:
     return context
 
 
-def _profile(session: Any, options: Options) -> Any:
+def _profile(session: Any, options: Options, retries: Idempotent) -> Any:
     """A session of the caller's may be set up in any way; what we rely on is stated here."""
     return session.execution_profile_clone_update(
         EXEC_PROFILE_DEFAULT,
-        retry_policy=Idempotent(),
+        retry_policy=retries,
         consistency_level=options.consistency,
         serial_consistency_level=ConsistencyLevel.SERIAL,
         request_timeout=options.timeout,

@@ -14,10 +14,35 @@ from .errors import translate
 from .link import Link
 from .protocol.client import Client
 from .protocol.clock import MAX_PAUSE_US, ServerClock
-from .protocol.steps import Delete, Measure, Read, ReadEmpty, Step, Steps, Stored, Unregister, Wait, Write
+from .protocol.state import State
+from .protocol.steps import (
+    Bury,
+    Delete,
+    Found,
+    Measure,
+    Read,
+    ReadClaims,
+    ReadEmpty,
+    ReadPage,
+    ReadRows,
+    ReadVersions,
+    RegisterDead,
+    Report,
+    Step,
+    Steps,
+    Stored,
+    Swap,
+    Swapped,
+    Unregister,
+    Wait,
+    Write,
+)
 from .requests import Request, requests_of
 from .rows import cell_again
 from .waiting import Deadline, Sent, UnderWay
+
+_WRITING = (Write, Delete, Swap, Report, RegisterDead, Bury)
+"""The steps that change what is promised."""
 
 IN_FLIGHT = 16
 """Requests of one call under way at once: as many as keep two cores of a server busy."""
@@ -39,7 +64,7 @@ class _Play:
     @property
     def writes(self) -> bool:
         """Whether what is under way changes tasks."""
-        return isinstance(self.step, (Write, Delete)) and self.waiting > 0
+        return isinstance(self.step, _WRITING) and self.waiting > 0
 
 
 class Player:
@@ -134,6 +159,8 @@ class Player:
             under_way.add(self._send(request, arrived=under_way.arrived, tag=(play, position)))
 
     def _send(self, request: Request, **how: Any) -> Sent:
+        if request.once:
+            return self._link.send_once(request.statement, **how)
         return self._link.send(request.statement, reading=request.reading, **how)
 
     def _result(self, play: _Play, sent: Sent) -> Any:
@@ -161,7 +188,7 @@ class Player:
         clock, step = self._client.clock, play.step
         if isinstance(clock, ServerClock) and clock.elapsed() - play.began > MAX_PAUSE_US:
             clock.suspect()
-        writing = isinstance(step, (Write, Delete))
+        writing = isinstance(step, _WRITING)
         if play.error is not None:
             if isinstance(step, (ReadEmpty, Unregister)):
                 return None
@@ -170,7 +197,11 @@ class Player:
                 getattr(error, "outcome", None) == "unknown" or any(result is not None for result in play.results)
             ):
                 play.wrote = True
+                if isinstance(step, Swap):
+                    return Swapped(None)
             raise error from play.error
+        if isinstance(step, Swap):
+            return self._swapped(play, step)
         if writing:
             play.wrote = True
         elif isinstance(step, Measure):
@@ -184,7 +215,31 @@ class Player:
             }
         elif isinstance(step, ReadEmpty):
             return not play.results[0].current_rows
+        elif isinstance(step, (ReadPage, ReadRows, ReadVersions, ReadClaims)):
+            return _taken(step, [row for result in play.results for row in result.current_rows])
         return None
+
+    def _swapped(self, play: _Play, step: Swap) -> Swapped:
+        """A refused batch shows the rows that it was about, as far as they are there; a single one only its state."""
+        rows = play.results[0].current_rows
+        if rows[0][0]:
+            play.wrote = True
+            return Swapped(True)
+        there = [row for row in rows if len(row) > 1 and row[-1] is not None]
+        if len(step.changes) == 1:
+            return Swapped(False, dict(zip((step.changes[0].id,), (State(*row[-1]) for row in there), strict=False)))
+        return Swapped(False, {bytes(id): State(*state) for *_, id, state in there})
+
+
+def _taken(step: Step, rows: list[Any]) -> Any:
+    """The answer for the rows that were read."""
+    if isinstance(step, ReadPage):
+        return [Found(*row) for row in rows]
+    if isinstance(step, ReadRows):
+        return {row[0]: Found(*row) for row in rows if row[1] is not None}
+    if isinstance(step, ReadVersions):
+        return {id: version for id, version in rows if version is not None}
+    return {bytes(id): State(*state) for id, state in rows if state is not None}
 
 
 def _with_outcome(error: AtLeastOnceError, *, wrote: bool) -> AtLeastOnceError:

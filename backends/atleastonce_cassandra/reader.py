@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from cassandra import ReadFailure
-
 from atleastonce.exceptions import AtLeastOnceError
 from atleastonce.record import TaskRecord
 from atleastonce.versions import VERSION_LIMIT
@@ -19,10 +17,11 @@ from .link import Link
 from .links import Links
 from .player import IN_FLIGHT, Player
 from .protocol.client import Client
-from .protocol.places import SHARD_SLOT, Place, segment_of, slot_at
+from .protocol.places import Place, segment_of
 from .protocol.save import prepare
 from .protocol.steps import Delete, Steps
 from .protocol.sweep import GRACE_US, is_sweepable, sweep
+from .registry import REGISTRY_PAGE, places
 from .rows import record_of
 from .statements import Encoded, int_bytes, place_values
 from .tables import LIST_BUCKETS
@@ -43,8 +42,6 @@ FIRST_ROW_BYTES = 16 * 1024
 MAX_PAGE_ROWS = 5_000
 MIN_PAGE_ROWS = 4
 
-MAX_SLOT = 2**31 - 1
-REGISTRY_PAGE = 5_000
 MAX_SWEEPS = 10_000
 """Of one `all`, so that one never does the work of years."""
 
@@ -81,9 +78,9 @@ class Reader:
         with self._links.use() as link:
             place = Place(list_bytes, *segment_of(id, id_bytes, link.settings.shards))
             answer = self._ask(link, link.statements.find, (*place_values(place), id_bytes))
-        for task, failure, version in answer.current_rows:
+        for task, *rest in answer.current_rows:
             if task is not None:
-                return record_of(task_list, id_bytes, task, failure, version)
+                return record_of(task_list, id_bytes, task, *rest)
         return None
 
     def count(self, task_list: str) -> int:
@@ -91,11 +88,11 @@ class Reader:
         list_bytes = encode(task_list)
         total = 0
         with self._links.use() as link:
-            places = self._places(list_bytes)
-            waiting = deque(self._send(link, link.statements.count, place_values(p)) for p in islice(places, IN_FLIGHT))
+            there = self._places(list_bytes)
+            waiting = deque(self._send(link, link.statements.count, place_values(p)) for p in islice(there, IN_FLIGHT))
             while waiting:
                 total += self._result(link, waiting.popleft()).one()[0]
-                for place in islice(places, 1):
+                for place in islice(there, 1):
                     waiting.append(self._send(link, link.statements.count, place_values(place)))
         return total
 
@@ -124,8 +121,8 @@ class Reader:
         orphans: list[tuple[Place, bytes]] = []
         with self._links.use() as link:
             Player(link, self._client, Deadline(self._timeout)).play(prepare(self._client))
-            places = self._places(list_bytes)
-            waiting = deque(self._first_page(link, place) for place in islice(places, self._pages()))
+            there = self._places(list_bytes)
+            waiting = deque(self._first_page(link, place) for place in islice(there, self._pages()))
         while waiting:
             page = waiting.popleft()
             with self._links.use() as link:
@@ -140,16 +137,16 @@ class Reader:
                 if state is not None:
                     waiting.appendleft(self._page(link, page.place, page.began, state))
                 room = max(0, self._pages() - len(waiting))
-                waiting.extend(self._first_page(link, place) for place in islice(places, room))
+                waiting.extend(self._first_page(link, place) for place in islice(there, room))
             if not rows and page.state is None and state is None:
                 if is_sweepable(page.place, page.began) and len(empty) < MAX_SWEEPS:
                     empty.append((page.place, page.began))
                 continue
-            for id, task, failure, version in rows:
+            for id, task, failure, version, *due in rows:
                 if task is None:
                     orphans.append((page.place, id))
                 elif saved_before is None or version < saved_before or version >= VERSION_LIMIT:
-                    yield record_of(task_list, id, task, failure, version)
+                    yield record_of(task_list, id, task, failure, version, *due)
         if empty or orphans:
             self._tidy(empty, orphans)
 
@@ -175,38 +172,7 @@ class Reader:
         self._page_bytes = _learnt(self._page_bytes, max(total, 1))
 
     def _places(self, list_bytes: bytes) -> Iterator[Place]:
-        """What the registry names, in order, read as it is needed.
-
-        The registry of a list that had many segments is full of deletions for a while, more than a server reads at once: then
-        the range of slots is halved.
-        """
-        recent = 0 if self._client.clock.is_due() else max(0, slot_at(self._client.clock.now()))
-        ranges = [(recent, MAX_SLOT), (0, recent), (SHARD_SLOT, 0)]  # the last one is next
-        last = (SHARD_SLOT - 1, 0)
-        while ranges:
-            low, high = ranges.pop()
-            values = (list_bytes, int_bytes(low), int_bytes(high))
-            more, state = low < high, None
-            while more:
-                with self._links.use() as link:
-                    sent = self._send(link, link.statements.segments, values, rows=REGISTRY_PAGE, state=state)
-                    try:
-                        answer = sent.result(self._timeout)
-                    except ReadFailure as error:
-                        low = max(low, last[0])
-                        if high - low <= 1:
-                            raise translate(error, link.where, writing=False) from error
-                        middle = (low + high) // 2
-                        ranges += [(middle, high), (low, middle)]
-                        break
-                    except Exception as error:
-                        raise translate(error, link.where, writing=False) from error
-                for slot, token in answer.current_rows:
-                    if (slot, token) > last:  # what came before a range had to be halved is not given again
-                        last = (slot, token)
-                        yield Place(list_bytes, slot, token)
-                state = answer.paging_state
-                more = state is not None
+        return places(self._links, self._client.clock, list_bytes, self._timeout)
 
     def _tidy(self, empty: list[tuple[Place, int]], orphans: list[tuple[Place, bytes]]) -> None:
         """Sweep what is over and empty, and remove rows of failure reports alone. Never fails the reading."""

@@ -41,3 +41,30 @@ class Idempotent(RetryPolicy):  # type: ignore[misc]  # the driver has no types
 
     def _next(self, retry_num: int, most: int = MAX_RETRIES) -> Any:
         return (self.RETRY_NEXT_HOST if retry_num < most else self.RETHROW), None
+
+
+class Once(Idempotent):
+    """For lightweight transactions: sent again only where a server said that it did nothing with it.
+
+    One that was not answered may be applied, now or when somebody else's runs into what it left. `ReadClaims` finds out.
+    """
+
+    def on_read_timeout(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """Too few replicas answered in time to what comes before the write."""
+        return self._never(query)
+
+    def on_write_timeout(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """Too few replicas acknowledged in time; the write may be there."""
+        return self._never(query)
+
+    def on_request_error(
+        self, query: Any, consistency: int, error: Any, *args: Any, retry_num: int, **kwargs: Any
+    ) -> Any:
+        """The connection broke, or the server is overloaded or starting."""
+        if isinstance(error, (OverloadedErrorMessage, IsBootstrappingErrorMessage)):
+            return self._next(retry_num)
+        return self._never(query)
+
+    def _never(self, query: Any) -> Any:
+        query.doubtful = True
+        return self.RETHROW, None

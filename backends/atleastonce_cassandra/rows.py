@@ -7,17 +7,24 @@ are ``''`` or a JSON object with ``run_at`` (microseconds) and ``meta`` (str to 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Any, TypeGuard
 
-from atleastonce.record import NO_META, TaskRecord
+import attrs
+
+from atleastonce.record import NO_META, TaskRecord, usual_record
 from atleastonce.versions import VERSION_LIMIT
 
+from .protocol.state import State
+from .protocol.versions import failure_timestamp
 from .text import decode, encode
 
 _length = Struct(">i").pack
+_bigint = Struct(">q").pack
+_boolean = Struct(">?").pack
 _EMPTY = _length(0)
+_NULL = _length(-1)
 
 
 def cell_of(record: TaskRecord) -> bytes:
@@ -35,10 +42,43 @@ def cell_again(parts: tuple[Any, ...]) -> bytes:
     return b"".join(_length(-1) if part is None else _length(len(part)) + part for part in parts)
 
 
+def failure_cell(attempts: int, error: bytes) -> bytes:
+    """The cell of a failure report. Of two with one write time the server keeps the larger value: the one with more attempts."""
+    return _length(4) + _length(attempts) + _length(len(error)) + error
+
+
+_STATE: tuple[Callable[[Any], bytes], ...] = (_bigint, bytes, _bigint, _bigint, _boolean, _length, bytes, _bigint)
+
+
+def claim_cell(state: State) -> bytes:
+    """A row of the claims, as the wire has it."""
+    parts = []
+    for encoded, value in zip(_STATE, state, strict=True):
+        if value is None:
+            parts.append(_NULL)
+        else:
+            part = encoded(value)
+            parts.append(_length(len(part)) + part)
+    return b"".join(parts)
+
+
+def due_cell(now: int, due_at: int | None) -> bytes:
+    """The cell that shows when a task is due again. Of two with one write time the server keeps the larger value: what was written later."""
+    return _length(8) + _bigint(now) + (_NULL if due_at is None else _length(8) + _bigint(due_at))
+
+
 def record_of(
-    task_list: str, id: bytes, task: tuple[Any, ...], failure: tuple[Any, ...] | None, version: int
+    task_list: str,
+    id: bytes,
+    task: tuple[Any, ...],
+    failure: tuple[Any, ...] | None,
+    version: int,
+    due: tuple[Any, ...] | None = None,
+    due_written: int | None = None,
 ) -> TaskRecord:
-    """The record for a row, each column as the driver gives it."""
+    """The record for a row, each column as the driver gives it. A `due` that was not written for this version says nothing."""
+    if due is not None and due_written == failure_timestamp(version) and _is_version(due[1]):
+        return attrs.evolve(record_of(task_list, id, task, failure, version), due_at=due[1])
     type, data, notes = task
     attempts, last_error = failure or (0, b"")
     if (
@@ -46,7 +86,7 @@ def record_of(
         and (notes == b"" and attempts == 0 and not last_error)
         and 0 <= version < VERSION_LIMIT
     ):
-        return TaskRecord(task_list, decode(id), decode(type), data, version)
+        return usual_record(task_list, decode(id), decode(type), data, version)
     return _record(task_list, decode(id), type, data, notes, attempts, last_error, version)
 
 
@@ -76,7 +116,7 @@ def _record(
         data or b"",
         version,
         attempts,
-        decode(last_error) if last_error else None,
+        decode(last_error) if last_error or (attempts and last_error is not None) else None,
         run_at,
         meta,
         "; ".join(problems) or None,

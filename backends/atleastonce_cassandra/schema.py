@@ -37,15 +37,40 @@ _COLUMNS = {
         "id": "text",
         "task": "frozen<tuple<blob, blob, blob>>",
         "failure": "frozen<tuple<int, blob>>",
+        "due": "frozen<tuple<bigint, bigint>>",
     },
     "segments": {"task_list": "text", "slot": "int", "origin": "bigint"},
     "lists": {"bucket": "int", "task_list": "text"},
+    # The names are blobs: a refused batch gives them back, and text that is none would end the connection.
+    "claims": {
+        "task_list": "blob",
+        "slot": "int",
+        "origin": "bigint",
+        "id": "blob",
+        "claim": "frozen<tuple<bigint, blob, bigint, bigint, boolean, int, blob, bigint>>",
+    },
+    "dead": {
+        "task_list": "text",
+        "slot": "int",
+        "origin": "bigint",
+        "id": "text",
+        "task": "frozen<tuple<blob, blob, blob>>",
+        "failure": "frozen<tuple<int, blob>>",
+        "died_at": "bigint",
+    },
+    "dead_segs": {"task_list": "text", "slot": "int", "origin": "bigint"},
     "settings": {"one": "int", "schema_version": "int", "shards": "int", "write_consistency": "text"},
 }
+_ADDED = {"tasks": ("due",)}
+"""Columns that version 1 of the tables has not."""
+
 _KEYS = {  # the columns of the partition key, then those that sort within it
     "tasks": (("task_list", "slot", "origin"), ("id",)),
     "segments": (("task_list",), ("slot", "origin")),
     "lists": (("bucket",), ("task_list",)),
+    "claims": (("task_list", "slot", "origin"), ("id",)),
+    "dead": (("task_list", "slot", "origin"), ("id",)),
+    "dead_segs": (("task_list",), ("slot", "origin")),
     "settings": (("one",), ()),
 }
 
@@ -79,18 +104,29 @@ class Schema:
         if not dry_run:
             for statement in statements:
                 self._execute(statement)
-        if row is None:
-            insert = (
-                f"INSERT INTO {self._tables.settings} (one, {settings.COLUMNS}) "
-                f"VALUES (1, {settings.initial(self._options)}) IF NOT EXISTS"
-            )
-            statements.append(insert)
+        last = self._write_settings(row)
+        if last is not None:  # once the tables are there
+            statements.append(last)
             if not dry_run:
-                self._execute(insert)
+                self._execute(last)
         if not dry_run:
             self._check_tables()
             settings.check(self._settings_row(), self._options, str(self._tables))
         return statements
+
+    def _write_settings(self, row: tuple[Any, ...] | None) -> str | None:
+        if row is None:
+            return (
+                f"INSERT INTO {self._tables.settings} (one, {settings.COLUMNS}) "
+                f"VALUES (1, {settings.initial(self._options)}) IF NOT EXISTS"
+            )
+        version = row[0]
+        if version == settings.SCHEMA_VERSION:
+            return None
+        return (
+            f"UPDATE {self._tables.settings} SET schema_version = {settings.SCHEMA_VERSION} "
+            f"WHERE one = 1 IF schema_version = {version}"
+        )
 
     def _has_keyspace(self) -> bool:
         there = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s"
@@ -109,10 +145,17 @@ class Schema:
     def _create_tables(self) -> list[str]:
         there = self._columns()
         statements = []
-        for (kind, columns), name in zip(_COLUMNS.items(), self._tables.names, strict=True):
+        for kind, name in self._tables.names.items():
+            columns = _COLUMNS[kind]
             if name not in there:
                 statements.append(self._create_table(kind, name))
-            elif there[name] != _described(kind, columns):
+                continue
+            missing = [column for column in _ADDED.get(kind, ()) if column not in there[name]]
+            added = ", ".join(f"{column} {columns[column]}" for column in missing)
+            if added:
+                columns = {column: type for column, type in columns.items() if column not in missing}
+                statements.append(f'ALTER TABLE "{self._options.keyspace}".{name} ADD IF NOT EXISTS ({added})')
+            if there[name] != _described(kind, columns):
                 raise ConfigurationError(
                     f"{self._options.keyspace}.{name} exists, with other columns or another key than ours: is it another program's table "
                     "(task_rb's, perhaps)? Choose other names: ?table=..."
@@ -145,7 +188,7 @@ class Schema:
         return found
 
     def _settings_row(self) -> tuple[Any, ...] | None:
-        if self._tables.names[-1] not in self._columns():
+        if self._tables.names["settings"] not in self._columns():
             return None
         select = f"SELECT {settings.SELECTED} FROM {self._tables.settings}"
         rows = self._select(SimpleStatement(select, consistency_level=ConsistencyLevel.SERIAL), ())
@@ -157,7 +200,7 @@ class Schema:
             "SELECT table_name, gc_grace_seconds, read_repair FROM system_schema.tables WHERE keyspace_name = %s",
             (self._options.keyspace,),
         ):
-            if name not in self._tables.names:
+            if name not in self._tables.names.values():
                 continue
             if grace < GC_GRACE_SECONDS:
                 log.warning(

@@ -13,7 +13,12 @@ from .errors import schema_missing
 from .options import CONSISTENCIES, Options
 from .text import decode
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: without claims and dead letters; everything else works on it as on 2."""
+
+FIRST_WITH_CLAIMS = 2
+"""The first version that has the tables for claims and dead letters."""
+
 SHARDS = 64
 """How many partitions the ids of a list's that carry no segment are spread over. Fixed once set: it locates tasks."""
 
@@ -36,6 +41,11 @@ class Settings:
     schema_version: int
     shards: int
     consistency: int
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether there are tables for claims and dead letters."""
+        return self.schema_version >= FIRST_WITH_CLAIMS
 
     @property
     def may_sweep(self) -> bool:

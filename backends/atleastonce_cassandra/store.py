@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from atleastonce.claims import ClaimPage, Failure, Held
 from atleastonce.clock import Clock, system_clock
-from atleastonce.record import TaskKey, TaskRecord
+from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 
 from .base import Base
+from .claimer import Claimer
 from .forks import forget_in_child
+from .graveyard import Graveyard
 from .link import Link, open_link
 from .links import Links
 from .options import TASK_RB, Options, options_of
@@ -44,10 +47,12 @@ class CassandraStore(Base):
     def __init__(
         self, options: Options, *, session: Any = None, clock: Clock = system_clock, url: StoreURL | None = None
     ) -> None:
-        super().__init__(options, session, clock, url)
+        super().__init__(options, session, clock, url, claims=True)
         self._links = Links(partial(_open, options, session, self._client))
         self._reader = Reader(self._links, self._client, options.timeout)
         self._writer = Writer(self._links, self._client, options.timeout)
+        self._claimer = Claimer(self._links, self._client, options.timeout)
+        self._graveyard = Graveyard(self._links, self._client, options.timeout)
         weakref.finalize(self, self._links.close)
         forget_in_child(self)
 
@@ -103,6 +108,59 @@ class CassandraStore(Base):
         """See `DataInterface.task_lists`. A list that is empty now may be among them."""
         return self._reader.task_lists()
 
+    def claim(
+        self,
+        task_list: str,
+        *,
+        lease: int,
+        limit: int,
+        due_by: int | None = None,
+        saved_before: int | None = None,
+        cursor: Any = None,
+    ) -> ClaimPage:
+        """See `ClaimsInterface.claim`. In the order of `all`; leases go by the servers' clock."""
+        return self._claimer.claim(task_list, lease, limit, due_by, saved_before, cursor)
+
+    def claim_saved(self, keys: Sequence[TaskKey], *, lease: int) -> Sequence[Claim | None]:
+        """See `ClaimsInterface.claim_saved`."""
+        return self._claimer.claim_saved(keys, lease) if keys else ()
+
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        """See `ClaimsInterface.store_claimed`. In two steps: a claim is a write of another kind, of a version that is there."""
+        versions = self.store(records)
+        keys = [TaskKey(it.task_list, it.id, at) for it, at in zip(records, versions, strict=True)]
+        return versions, self.claim_saved(keys, lease=lease)
+
+    def start(self, held: Held, *, done: TaskKey | None = None) -> Claim | None:
+        """See `ClaimsInterface.start`. As durable as everything else."""
+        return self._claimer.start(held, done)
+
+    def heartbeat(self, held: Sequence[Held]) -> Sequence[Claim | None]:
+        """See `ClaimsInterface.heartbeat`. Each claim by itself: a failure may leave some renewed."""
+        return self._claimer.heartbeat(held) if held else ()
+
+    def release(self, held: Sequence[Held], *, due_at: int | None = None, unstarted: bool = False) -> Sequence[bool]:
+        """See `ClaimsInterface.release`. Each claim by itself: a failure may leave some released."""
+        return self._claimer.release(held, due_at, unstarted=unstarted) if held else ()
+
+    def fail(self, failure: Failure) -> bool:
+        """See `ClaimsInterface.fail`."""
+        return self._claimer.fail(failure)
+
+    def flush(self) -> None:
+        """See `ClaimsInterface.flush`. There is nothing to do."""
+
+    def dead(self, task_list: str) -> Iterator[TaskRecord]:
+        """See `ClaimsInterface.dead`."""
+        return self._graveyard.dead(task_list)
+
+    def discard(self, keys: Sequence[TaskKey]) -> None:
+        """See `ClaimsInterface.discard`. Each key by itself: a failure may leave some there."""
+        if keys:
+            self._claimer.discard(keys)
+
     def setup(self, *, dry_run: bool = False) -> list[str]:
         """See `DataInterface.setup`. Makes a keyspace only where the URL says how."""
         with self._session_for_setup() as session:
@@ -131,6 +189,7 @@ class CassandraStore(Base):
         self._links.forget()
         self._client.forget()
         self._writer.forget()
+        self._claimer.forget()
 
 
 def _open(options: Options, session: Any, client: Client) -> Link:

@@ -14,6 +14,10 @@ from typing import Any, cast
 from cassandra import OperationTimedOut
 from cassandra.cluster import NoHostAvailable
 
+ONCE_SHARE = 0.3
+"""Of a call's timeout: how long a request that must not be sent twice may take, before it is found out what became of it. A server
+gives up one that others hinder after a second or two."""
+
 PATIENCE_SHARE = 0.1
 """Of a call's timeout: how long a server may be silent until another is asked too. A call of a few steps, each of which meets the
 server that stands still, is then still in time."""
@@ -38,20 +42,21 @@ class Sent:
     """A request under way, which the driver does not time: with one server, or with two when the first stays silent.
 
     A server that stands still, or whose connection is dead, is like one that is slow: nobody else would notice for some 15 s. To
-    ask a second one does no harm, since whatever we send may be applied twice.
+    ask a second one does no harm, since whatever we send may be applied twice. What may not is `once`: it is given up instead.
 
     Args:
         session: the driver's.
         statement: with its values.
         profile: for the driver; its load balancing says who comes next.
-        patience: after so many seconds without an answer `ask_another` is due.
+        patience: after so many seconds without an answer `is_silent` is due.
         arrived: where ``(self, what arrived)`` is put for `take`; by default `result` waits for it.
         tag: the caller's own.
         state: where the page begins.
+        once: it is never sent twice.
     """
 
     __slots__ = (
-        "_arrived", "_asked", "_profile", "_session", "_state", "_statement", "_under_way", "due", "error",
+        "_arrived", "_asked", "_once", "_profile", "_session", "_state", "_statement", "_under_way", "due", "error",
         "over", "tag", "value",
     )  # fmt: skip
 
@@ -65,7 +70,9 @@ class Sent:
         arrived: SimpleQueue[Any] | None = None,
         tag: Any = None,
         state: bytes | None = None,
+        once: bool = False,
     ) -> None:
+        self._once = once
         self._session, self._statement, self._profile, self._state = session, statement, profile, state
         self._arrived: SimpleQueue[Any] = SimpleQueue() if arrived is None else arrived
         self.tag = tag
@@ -90,8 +97,11 @@ class Sent:
         ticket = (self._arrived, (self, future))
         future.add_callbacks(_put, _put, callback_args=ticket, errback_args=ticket)
 
-    def ask_another(self) -> None:
-        """Send it to one more server, if there is one; once."""
+    def is_silent(self) -> None:
+        """It had no answer for as long as one has patience: send it to one more server, if there is one; once."""
+        if self._once:
+            self.give_up()
+            return
         self.due = math.inf
         asked = {host for future in self._asked for host in future.attempted_hosts}
         plan = self._profile.load_balancing_policy.make_query_plan(self._session.keyspace, self._statement)
@@ -135,7 +145,7 @@ class Sent:
                 _, arrived = self._arrived.get(timeout=max(0.0, min(deadline.left(), self.due - time.monotonic())))
             except Empty:
                 if deadline.left():
-                    self.ask_another()
+                    self.is_silent()
                 else:
                     self.give_up()
             else:
@@ -184,7 +194,10 @@ class UnderWay:
                     break
                 now = time.monotonic()
                 for silent in [sent for sent in self._requests if sent.due <= now]:
-                    silent.ask_another()
+                    silent.is_silent()
+                    if silent.over:
+                        del self._requests[silent]
+                        return silent
             else:
                 if sent.take(arrived):
                     del self._requests[sent]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from atleastonce.exceptions import AtLeastOnceError, StoreError, StoreUnavailable
+from atleastonce.exceptions import AtLeastOnceError, StoreUnavailable
 from atleastonce.record import TaskKey, TaskRecord
 from atleastonce.turns import Request, Turns
 
+from .errors import own
 from .link import Link
 from .links import Links
 from .player import Player
@@ -146,7 +146,7 @@ class Writer:
         except AtLeastOnceError as error:
             if isinstance(error, StoreUnavailable):
                 for request in requests:
-                    request.error = _own(error)
+                    request.error = own(error)
                     request.finished = True
             else:  # one of them was refused, and that must not fail its neighbours
                 for request in requests:
@@ -203,10 +203,3 @@ def _waves(requests: Sequence[_Single]) -> Iterator[list[_Single]]:
                     seen.add(key)
         yield wave
         rest = later
-
-
-def _own(error: StoreError) -> StoreError:
-    """A copy, for one of several threads to raise."""
-    mine = copy.copy(error)
-    mine.__cause__ = error.__cause__
-    return mine

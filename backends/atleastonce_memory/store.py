@@ -10,17 +10,18 @@ import attrs
 from atleastonce.clock import Clock, system_clock
 from atleastonce.exceptions import ConfigurationError, InvalidTask
 from atleastonce.interface import Capabilities
-from atleastonce.record import NO_META, TaskKey, TaskRecord
+from atleastonce.record import NO_META, Claim, TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 from atleastonce.versions import VERSION_LIMIT
 
-from .space import Row, Space, lock, named_space
+from .claims import Claims
+from .space import Space, lock, named_space, stored
 
 MAX_DATA_BYTES = 16 * 1024 * 1024
 """As the SQLite backend's, so that a test in memory fails where that would."""
 
 
-class MemoryStore:
+class MemoryStore(Claims):
     """Keeps records in memory, as the same bytes as other backends would.
 
     ``MemoryStore()`` is private to the object; ``MemoryStore("name")`` shares its tasks with every other store of that
@@ -35,10 +36,9 @@ class MemoryStore:
     def __init__(
         self, name: str | None = None, *, clock: Clock = system_clock, max_data_bytes: int = MAX_DATA_BYTES
     ) -> None:
+        super().__init__(Space() if name is None else named_space(name), clock)
         self._name = name
-        self._clock = clock
-        self._space = Space() if name is None else named_space(name)
-        self._capabilities = Capabilities(name="memory", max_data_bytes=max_data_bytes)
+        self._capabilities = Capabilities(name="memory", max_data_bytes=max_data_bytes, claims=True)
 
     @classmethod
     def from_url(cls, url: StoreURL, *, clock: Clock = system_clock) -> MemoryStore:
@@ -86,35 +86,36 @@ class MemoryStore:
             lock.release()
         return range(first, version)
 
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        """See `ClaimsInterface.store_claimed`."""
+        with lock:
+            versions = self.store(records)
+            keys = [TaskKey(it.task_list, it.id, at) for it, at in zip(records, versions, strict=True)]
+            return versions, self.claim_saved(keys, lease=lease)
+
     def find(self, task_list: str, id: str) -> TaskRecord | None:
         """See `DataInterface.find`."""
         with lock:
-            row = self._space.lists.get(task_list, {}).get(id)
-        return None if row is None else _stored(row)
+            row, state = self._space.find(task_list, id)
+            return None if row is None else stored(row, state)
 
     def all(self, task_list: str, *, saved_before: int | None = None) -> Iterator[TaskRecord]:
         """See `DataInterface.all`. The ids are those at the first step; each record is looked up when it is reached."""
-        with lock:
-            ids = list(self._space.lists.get(task_list, ()))
-        ids.sort(key=_utf8)
-        for id in ids:
+        for id in self._space.ids(task_list):
             with lock:
-                row = self._space.lists.get(task_list, {}).get(id)
-            if row is not None and (saved_before is None or row[0] < saved_before):
-                yield _stored(row)
+                row, state = self._space.find(task_list, id)
+                if row is None or (saved_before is not None and row[0] >= saved_before):
+                    continue
+                found = stored(row, state)
+            yield found
 
     def delete(self, keys: Sequence[TaskKey]) -> None:
         """See `DataInterface.delete`."""
-        lists = self._space.lists
         with lock:
             for key in keys:
-                rows = lists.get(key.task_list)
-                row = None if rows is None else rows.get(key.id)
-                if rows is None or row is None or (key.saved_at is not None and row[0] > key.saved_at):
-                    continue
-                del rows[key.id]
-                if not rows:
-                    del lists[key.task_list]
+                self._space.remove(key)
 
     def count(self, task_list: str) -> int:
         """See `DataInterface.count`."""
@@ -138,15 +139,6 @@ def _unshared(record: TaskRecord) -> TaskRecord:
     """The record with what a caller could still change (a bytearray, a dict) copied."""
     meta = MappingProxyType(dict(record.meta)) if record.meta else NO_META
     return attrs.evolve(record, data=bytes(record.data), meta=meta)
-
-
-def _stored(row: Row) -> TaskRecord:
-    version, it = row
-    return TaskRecord(it.task_list, it.id, it.type, it.data, version, 0, None, it.run_at, it.meta)
-
-
-def _utf8(id: str) -> bytes:
-    return id.encode("utf-8", "surrogateescape")
 
 
 def _positive(text: str) -> int:

@@ -17,6 +17,12 @@ T = TypeVar("T")
 SLICE_SECONDS = 0.1
 """How long SQLite itself waits for a lock. Longer waits are repeated from Python, so that a fork or Ctrl-C gets in."""
 
+SYNC = "PRAGMA synchronous = FULL"
+"""At the end of each transaction."""
+
+LATER = "PRAGMA synchronous = NORMAL"
+"""With a later one: loses acknowledged rows in a power cut, and is for what may be lost then."""
+
 _MAX_IDLE = 16  # readers kept open: about as many threads as a machine has cores for
 
 
@@ -28,6 +34,7 @@ class Connections:
         self._timeout = timeout
         self._idle: list[sqlite3.Connection] = []
         self._writer: sqlite3.Cursor | None = None
+        self._synced = True
         self._generation = 0
 
     def patiently(self, work: Callable[[A], T], argument: A) -> T:
@@ -49,18 +56,24 @@ class Connections:
                     gate.leave()
             time.sleep(0.001)  # seconds; some locks are not waited for by SQLite at all
 
-    def writer(self) -> sqlite3.Cursor:
-        """The cursor of the one connection that writes. Whoever calls this has the writer's turn."""
+    def writer(self, *, synced: bool = True) -> sqlite3.Cursor:
+        """The cursor of the one connection that writes, set to commit with a sync or without one.
+
+        Whoever calls this has the writer's turn.
+        """
         if self._writer is None:
             connection = self.open()
             try:
                 schema.use_wal(connection, self.path)
-                connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses acked rows in a power cut
+                connection.execute(SYNC)
                 connection.execute("PRAGMA fullfsync = ON")  # macOS: its fsync leaves data in the disk's cache
             except BaseException:
                 connection.close()
                 raise
-            self._writer = connection.cursor()
+            self._writer, self._synced = connection.cursor(), True
+        if synced is not self._synced:
+            self._writer.execute(SYNC if synced else LATER)
+            self._synced = synced
         return self._writer
 
     def drop_writer(self) -> None:

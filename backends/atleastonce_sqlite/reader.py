@@ -11,14 +11,14 @@ from atleastonce.record import TaskRecord
 from atleastonce.versions import VERSION_LIMIT
 
 from .connections import Connections
-from .errors import primary_code, translate
-from .rows import COLUMNS, RAW_COLUMNS, raw_record, record
-from .text import decode, encode
+from .errors import translate
+from .pages import read_records, read_rows
+from .rows import DEAD_COLUMNS, record
+from .text import after, decode, encode
 
 T = TypeVar("T")
 
 PAGE_ROWS = 1_000
-PAGE_BYTES = 1024 * 1024  # of data; one record more may be held, however large
 COUNT_ROWS = 20_000  # a few milliseconds: an open statement keeps the WAL from being reset, and a fork waiting
 
 _ALWAYS = 2**63 - 1  # SQLite's largest integer
@@ -29,6 +29,7 @@ _PAGE = (
     "FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND id >= CAST(? AS TEXT) "
     "AND (saved_at < ? OR saved_at >= ?) ORDER BY id LIMIT ?"
 )
+_DEAD_PAGE = "FROM atleastonce_dead WHERE task_list = CAST(? AS TEXT) AND id >= CAST(? AS TEXT) ORDER BY id LIMIT ?"
 _COUNT = (
     "SELECT count(*), CAST(max(id) AS BLOB) FROM (SELECT id FROM atleastonce_tasks "
     "WHERE task_list = CAST(? AS TEXT) AND id >= CAST(? AS TEXT) ORDER BY id LIMIT ?)"
@@ -49,7 +50,7 @@ class Reader:
     def find(self, task_list: str, id: str) -> TaskRecord | None:
         """The record under that key."""
         keys = encode(task_list), encode(id)
-        found, _ = self._read(partial(_records, task_list=task_list, source=_FIND, values=keys))
+        found, _ = self._read(partial(read_records, task_list=task_list, source=_FIND, values=keys, limit=1))
         return found[0] if found else None
 
     def all(self, task_list: str, saved_before: int | None, owner: object) -> Iterator[TaskRecord]:
@@ -57,11 +58,24 @@ class Reader:
         before = _ALWAYS if saved_before is None else saved_before
         start, more = b"", True
         while more:
-            keys = encode(task_list), start, before, VERSION_LIMIT, PAGE_ROWS
-            page, more = self._read(partial(_records, task_list=task_list, source=_PAGE, values=keys))
+            values = encode(task_list), start, before, VERSION_LIMIT, PAGE_ROWS
+            read = partial(read_records, task_list=task_list, source=_PAGE, values=values, limit=PAGE_ROWS)
+            page, more = self._read(read)
             yield from page
             if more:
-                start = _after(encode(page[-1].id))
+                start = after(encode(page[-1].id))
+
+    def dead(self, task_list: str, owner: object) -> Iterator[TaskRecord]:
+        """The list's dead letters, in the same way."""
+        start, more = b"", True
+        while more:
+            values = encode(task_list), start, PAGE_ROWS
+            rows, cut = self._read(partial(_dead_rows, values=values))
+            page = [record(task_list, *row) for row in rows]
+            yield from page
+            more = cut or len(page) == PAGE_ROWS
+            if more:
+                start = after(encode(page[-1].id))
 
     def count(self, task_list: str) -> int:
         """How many rows the list has: each that is there throughout, once."""
@@ -71,7 +85,7 @@ class Reader:
             total += int(number)
             if number < COUNT_ROWS:
                 return total
-            start = _after(last)
+            start = after(last)
 
     def task_lists(self, owner: object) -> Iterator[str]:
         """The lists' names, found by leaping from each to the next. Keeps `owner` too."""
@@ -79,7 +93,7 @@ class Reader:
         while found := self._read(partial(_rows, sql=_NEXT_LIST, values=(start,))):
             [(name,)] = found
             yield decode(name)
-            start = _after(name)
+            start = after(name)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `work` on a lent connection; it leaves no statement under way."""
@@ -103,67 +117,5 @@ def _rows(connection: sqlite3.Connection, sql: str, values: tuple[bytes | int, .
     return connection.execute(sql, values).fetchall()
 
 
-def _after(key: bytes) -> bytes:
-    """The first key that comes after this one."""
-    return key + b"\0"
-
-
-def _records(
-    connection: sqlite3.Connection, task_list: str, source: str, values: tuple[bytes | int, ...]
-) -> tuple[list[TaskRecord], bool]:
-    """The records, and whether there may be more."""
-    try:
-        return _sound(connection, task_list, source, values)
-    except sqlite3.OperationalError as error:
-        if primary_code(error) is not None:
-            raise
-    return _any(connection, task_list, source, values)  # sqlite3 could not decode a text, and gives no row after it
-
-
-def _sound(
-    connection: sqlite3.Connection, task_list: str, source: str, values: tuple[bytes | int, ...]
-) -> tuple[list[TaskRecord], bool]:
-    records: list[TaskRecord] = []
-    add = records.append
-    size = 0
-    cursor = connection.execute(f"SELECT {COLUMNS} {source}", values)
-    for id, tag, data, saved_at, attempts, last_error, run_at, meta in cursor:
-        if (
-            type(data) is bytes
-            and type(tag) is str
-            and attempts == 0
-            and last_error is run_at is meta is None
-            and 0 <= saved_at < VERSION_LIMIT
-        ):
-            add(TaskRecord(task_list, id, tag, data, saved_at))  # the usual row, by the shortest way
-            size += len(data)
-        else:
-            add(record(task_list, id, tag, data, saved_at, attempts, last_error, run_at, meta))
-            size += _size(records[-1])
-        if size >= PAGE_BYTES:
-            cursor.close()
-            return records, True
-    return records, len(records) == PAGE_ROWS
-
-
-def _any(
-    connection: sqlite3.Connection, task_list: str, source: str, values: tuple[bytes | int, ...]
-) -> tuple[list[TaskRecord], bool]:
-    records: list[TaskRecord] = []
-    size = 0
-    connection.text_factory = bytes
-    try:
-        cursor = connection.execute(f"SELECT {RAW_COLUMNS} {source}", values)
-        for row in cursor:
-            records.append(raw_record(task_list, row))
-            size += _size(records[-1])
-            if size >= PAGE_BYTES:
-                cursor.close()
-                return records, True
-    finally:
-        connection.text_factory = str
-    return records, len(records) == PAGE_ROWS
-
-
-def _size(it: TaskRecord) -> int:
-    return len(it.data) + len(it.type) + len(it.last_error or "")
+def _dead_rows(connection: sqlite3.Connection, values: tuple[bytes | int, ...]) -> tuple[list[tuple[Any, ...]], bool]:
+    return read_rows(connection.cursor(), DEAD_COLUMNS, _DEAD_PAGE, values)

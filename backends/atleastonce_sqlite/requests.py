@@ -32,13 +32,19 @@ _STORED = "SELECT saved_at FROM atleastonce_tasks WHERE task_list = CAST(? AS TE
 _REPLACE = """\
 REPLACE INTO atleastonce_tasks (task_list, id, type, data, run_at, meta, saved_at)
 VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?, ?)"""
-_DELETE = "DELETE FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND id = CAST(? AS TEXT) AND saved_at <= ?"
+DELETE = "DELETE FROM atleastonce_tasks WHERE task_list = CAST(? AS TEXT) AND id = CAST(? AS TEXT) AND saved_at <= ?"
+# Under a key that no task has. Nobody sees it: the two are one transaction.
+_MARK = "REPLACE INTO atleastonce_dead (task_list, id, type, data, saved_at, died_at) VALUES ('', '', '', '', 0, 0)"
+_UNMARK = "DELETE FROM atleastonce_dead WHERE task_list = '' AND id = ''"
 
-_ANY_VERSION = 2**63 - 1  # SQLite's largest integer
+ANY_VERSION = 2**63 - 1  # SQLite's largest integer
 
 
 class Write(Request):
     """What the writer takes."""
+
+    durable = True
+    """False: a crash of the machine may undo it until the next durable one is written. A crash of the process may not."""
 
     def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
         """Do it in a single statement, a transaction by itself, if one will do. False: nothing was written."""
@@ -53,6 +59,15 @@ class Close(Write):
     """Wants a turn to itself, too large to be shared, in which the connection is closed."""
 
     size = MAX_ROWS + 1
+
+
+class Flush(Write):
+    """Write something, durably, and so what was written before it: a commit without changes syncs nothing."""
+
+    def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
+        """Do it in the transaction that is open."""
+        cursor.execute(_MARK)
+        cursor.execute(_UNMARK)
 
 
 class SaveOne(Write):
@@ -151,16 +166,18 @@ class Save(Write):
 class Delete(Write):
     """Delete what is stored under these keys, as far as it is not newer."""
 
+    sql = DELETE
+
     def __init__(self, keys: Sequence[TaskKey]) -> None:
         self.size = len(keys)
-        self._keys = [(it.task_list, it.id, _ANY_VERSION if it.saved_at is None else it.saved_at) for it in keys]
+        self._keys = [(it.task_list, it.id, ANY_VERSION if it.saved_at is None else it.saved_at) for it in keys]
 
     def at_once(self, cursor: sqlite3.Cursor, watermark: Watermark) -> bool:
         """The usual delete: of one key."""
         if self.size != 1:
             return False
         try:
-            cursor.execute(_DELETE, self._keys[0])
+            cursor.execute(self.sql, self._keys[0])
         except UnicodeEncodeError:  # as in Save
             return False
         return True
@@ -168,9 +185,9 @@ class Delete(Write):
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
         """Do it in the transaction that is open."""
         try:
-            cursor.executemany(_DELETE, self._keys)
+            cursor.executemany(self.sql, self._keys)
         except UnicodeEncodeError:  # what was deleted by then is deleted
-            cursor.executemany(_DELETE, [(encode(list_), encode(id), version) for list_, id, version in self._keys])
+            cursor.executemany(self.sql, [(encode(list_), encode(id), version) for list_, id, version in self._keys])
 
 
 def _json(meta: Mapping[str, str]) -> str:

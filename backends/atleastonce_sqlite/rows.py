@@ -10,16 +10,21 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from atleastonce.record import NO_META, TaskRecord
+from atleastonce.record import NO_META, Claim, TaskRecord
 from atleastonce.versions import VERSION_LIMIT
 
 from .text import decode, encode
 
-COLUMNS = "id, type, data, saved_at, attempts, last_error, run_at, meta"
-"""As `sound` takes them. sqlite3 cannot fetch a row with a text that is not UTF-8 this way."""
+COLUMNS = "id, type, data, saved_at, attempts, last_error, run_at, meta, due_at"
+"""As `record` takes them. sqlite3 cannot fetch a row with a text that is not UTF-8 this way."""
 
-RAW_COLUMNS = ", ".join(f"typeof({name}), {name}" for name in COLUMNS.split(", "))
-"""As `raw_record` takes them, from a connection that leaves text as bytes."""
+DEAD_COLUMNS = "id, type, data, saved_at, attempts, last_error, run_at, meta, NULL, died_at"
+"""The same of a dead letter."""
+
+
+def with_kinds(columns: str) -> str:
+    """The columns as `decoded` takes them, from a connection that leaves text as bytes."""
+    return ", ".join(f"typeof({name}), {name}" for name in columns.split(", "))
 
 
 def record(
@@ -32,6 +37,10 @@ def record(
     last_error: object,
     run_at: object,
     meta: object,
+    due_at: object,
+    died_at: object = None,
+    *,
+    claim: Claim | None = None,
 ) -> TaskRecord:
     """The record for a row, each column as sqlite3 gives it (text as str)."""
     problems: list[str] = []
@@ -54,6 +63,12 @@ def record(
     if not (run_at is None or _is_version(run_at)):
         problems.append(_wrong("run_at", run_at))
         run_at = None
+    if not (due_at is None or _is_version(due_at)):
+        problems.append(_wrong("due_at", due_at))
+        due_at = None
+    if not (died_at is None or _is_version(died_at)):
+        problems.append(_wrong("died_at", died_at))
+        died_at = None
     notes = _notes(meta)
     if notes is None:
         problems.append("meta is no JSON object of texts")
@@ -68,13 +83,16 @@ def record(
         run_at,
         NO_META if notes is None else notes,
         "; ".join(problems) or None,
+        due_at=due_at,
+        claim=claim,
+        died_at=died_at,
     )
 
 
-def raw_record(task_list: str, row: tuple[Any, ...]) -> TaskRecord:
-    """The record for a row of `RAW_COLUMNS`."""
+def decoded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of columns `with_kinds`, as sqlite3 would give it if all text were UTF-8."""
     pairs = zip(row[::2], row[1::2], strict=True)
-    return record(task_list, *(decode(value) if kind == b"text" else value for kind, value in pairs))
+    return tuple(decode(value) if kind == b"text" else value for kind, value in pairs)
 
 
 def _is_version(value: object) -> TypeGuard[int]:

@@ -9,14 +9,24 @@ from atleastonce.exceptions import ConfigurationError, StoreError
 APPLICATION_ID = 0x4174_4C4F
 """``AtLO``: tells ``file`` and us whose database it is."""
 
-SCHEMA_VERSION = 1
-"""Kept in the file as its user_version."""
+SCHEMA_VERSION = 2
+"""Kept in the file as its user_version. 1 had no claims, that is none of `_CLAIM_COLUMNS` and no dead letters."""
 
 JOURNAL = "PRAGMA journal_mode = WAL"
 
+# At the end, where older files get them too. A save leaves them all out: so it voids the claim on what it replaces.
+_CLAIM_COLUMNS = (
+    "due_at INTEGER",
+    "claim_token TEXT",
+    "claim_until INTEGER",  # by the clock of leases: see `leases`
+    "claim_lease INTEGER",  # microseconds
+    "claim_started INTEGER",  # 1: work began under this claim
+)
+_COMMA = ",\n  "
+
 # The CHECKs are on what pages and versions are made of. Whatever else is wrong in a row is found when it is read.
 _TABLES = (
-    """\
+    f"""\
 CREATE TABLE IF NOT EXISTS atleastonce_tasks (
   task_list TEXT NOT NULL CHECK (typeof(task_list) = 'text'),
   id TEXT NOT NULL CHECK (typeof(id) = 'text'),
@@ -27,6 +37,7 @@ CREATE TABLE IF NOT EXISTS atleastonce_tasks (
   last_error TEXT,
   run_at INTEGER,
   meta TEXT,
+  {_COMMA.join(_CLAIM_COLUMNS)},
   PRIMARY KEY (task_list, id)
 ) WITHOUT ROWID""",
     """\
@@ -37,10 +48,26 @@ CREATE TABLE IF NOT EXISTS atleastonce_settings (
   owner INTEGER
 )""",
 )
-_STATEMENTS = (
-    *_TABLES,
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+_DEAD = """\
+CREATE TABLE IF NOT EXISTS atleastonce_dead (
+  task_list TEXT NOT NULL CHECK (typeof(task_list) = 'text'),
+  id TEXT NOT NULL CHECK (typeof(id) = 'text'),
+  type TEXT NOT NULL,
+  data BLOB NOT NULL,
+  saved_at INTEGER NOT NULL CHECK (typeof(saved_at) = 'integer'),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  last_error TEXT,
+  run_at INTEGER,
+  meta TEXT,
+  died_at INTEGER NOT NULL,
+  PRIMARY KEY (task_list, id)
+) WITHOUT ROWID"""
+_KNOWN_BY = f"PRAGMA user_version = {SCHEMA_VERSION}"
+_STATEMENTS = (*_TABLES, _DEAD, f"PRAGMA application_id = {APPLICATION_ID}", _KNOWN_BY)
+_FROM_VERSION_1 = (
+    *(f"ALTER TABLE atleastonce_tasks ADD COLUMN {column}" for column in _CLAIM_COLUMNS),
+    _DEAD,
+    _KNOWN_BY,
 )
 
 
@@ -85,7 +112,15 @@ def statements(connection: sqlite3.Connection | None, path: str) -> list[str]:
     if connection is None:
         return [JOURNAL, *_STATEMENTS]
     [(mode,)] = connection.execute("PRAGMA journal_mode").fetchall()
-    return [*(() if mode == "wal" else (JOURNAL,)), *(() if is_ready(connection, path) else _STATEMENTS)]
+    return [*(() if mode == "wal" else (JOURNAL,)), *_missing(connection, path)]
+
+
+def _missing(connection: sqlite3.Connection, path: str) -> tuple[str, ...]:
+    """The statements that give the file this schema."""
+    if is_ready(connection, path):
+        return ()
+    [(version,)] = connection.execute("PRAGMA user_version").fetchall()
+    return _FROM_VERSION_1 if version == 1 else _STATEMENTS
 
 
 def create(connection: sqlite3.Connection, path: str) -> list[str]:
@@ -94,10 +129,10 @@ def create(connection: sqlite3.Connection, path: str) -> list[str]:
     ran = [JOURNAL] if use_wal(connection, path) else []
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not is_ready(connection, path):
-            for statement in _STATEMENTS:
-                connection.execute(statement)
-            ran += _STATEMENTS
+        missing = _missing(connection, path)
+        for statement in missing:
+            connection.execute(statement)
+        ran += missing
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

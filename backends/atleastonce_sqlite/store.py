@@ -11,14 +11,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from atleastonce.claims import ClaimPage, Failure, Held
 from atleastonce.clock import Clock, system_clock
 from atleastonce.interface import Capabilities
-from atleastonce.record import TaskKey, TaskRecord
+from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.urls import StoreURL
 
 from . import fork, schema
+from .claims import ClaimDue, ClaimVersions, Release, Renew, SaveClaimed, Start
 from .connections import Connections
+from .dead import Discard, Fail
 from .errors import translate
+from .leases import Leases
 from .location import absolute_path, path_of, url_of
 from .reader import Reader
 from .requests import Delete, Save, SaveOne
@@ -59,7 +63,10 @@ class SqliteStore:
             params["timeout"] = f"{timeout:g}"
         if max_data_bytes != MAX_DATA_BYTES:
             params["max_data_bytes"] = str(max_data_bytes)
-        self._capabilities = Capabilities(name="sqlite", max_data_bytes=max_data_bytes, url=url_of(self._path, params))
+        self._capabilities = Capabilities(
+            name="sqlite", max_data_bytes=max_data_bytes, url=url_of(self._path, params), claims=True
+        )
+        self._leases = Leases(clock)
         self._connections = Connections(self._path, timeout)
         self._reader = Reader(self._connections, timeout)
         self._writer = Writer(self._connections, clock, timeout)
@@ -109,6 +116,80 @@ class SqliteStore:
     def task_lists(self) -> Iterator[str]:
         """See `DataInterface.task_lists`."""
         return self._reader.task_lists(self)
+
+    def claim(
+        self,
+        task_list: str,
+        *,
+        lease: int,
+        limit: int,
+        due_by: int | None = None,
+        saved_before: int | None = None,
+        cursor: Any = None,
+    ) -> ClaimPage:
+        """See `ClaimsInterface.claim`. A page is one transaction; it may be shorter where its data is large."""
+        request = ClaimDue(self._leases, task_list, lease, limit, due_by, saved_before, cursor)
+        self._writer.take(request)
+        return request.page
+
+    def claim_saved(self, keys: Sequence[TaskKey], *, lease: int) -> Sequence[Claim | None]:
+        """See `ClaimsInterface.claim_saved`."""
+        if not keys:
+            return ()
+        request = ClaimVersions(self._leases, keys, lease)
+        self._writer.take(request)
+        return request.claims
+
+    def store_claimed(
+        self, records: Sequence[TaskRecord], *, lease: int
+    ) -> tuple[Sequence[int], Sequence[Claim | None]]:
+        """See `ClaimsInterface.store_claimed`. All in one transaction."""
+        if not records:
+            return (), ()
+        request = SaveClaimed(self._leases, records, lease)
+        self._writer.take(request)
+        return request.versions, request.claims
+
+    def start(self, held: Held, *, done: TaskKey | None = None) -> Claim | None:
+        """See `ClaimsInterface.start`."""
+        request = Start(self._leases, held, done)
+        self._writer.take(request)
+        return request.claim
+
+    def heartbeat(self, held: Sequence[Held]) -> Sequence[Claim | None]:
+        """See `ClaimsInterface.heartbeat`."""
+        if not held:
+            return ()
+        request = Renew(self._leases, held)
+        self._writer.take(request)
+        return request.claims
+
+    def release(self, held: Sequence[Held], *, due_at: int | None = None, unstarted: bool = False) -> Sequence[bool]:
+        """See `ClaimsInterface.release`."""
+        if not held:
+            return ()
+        request = Release(held, due_at, unstarted=unstarted)
+        self._writer.take(request)
+        return request.released
+
+    def fail(self, failure: Failure) -> bool:
+        """See `ClaimsInterface.fail`."""
+        request = Fail(failure, self._leases.wall)
+        self._writer.take(request)
+        return request.applied
+
+    def flush(self) -> None:
+        """See `ClaimsInterface.flush`."""
+        self._writer.flush()
+
+    def dead(self, task_list: str) -> Iterator[TaskRecord]:
+        """See `ClaimsInterface.dead`."""
+        return self._reader.dead(task_list, self)
+
+    def discard(self, keys: Sequence[TaskKey]) -> None:
+        """See `ClaimsInterface.discard`. All of a batch or nothing of it is removed."""
+        if keys:
+            self._writer.take(Discard(keys))
 
     def setup(self, *, dry_run: bool = False) -> list[str]:
         """See `DataInterface.setup`. The first use does the same."""

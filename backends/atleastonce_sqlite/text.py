@@ -14,3 +14,8 @@ def encode(text: str) -> bytes:
 def decode(stored: bytes) -> str:
     """The text for stored bytes, whatever they are."""
     return stored.decode("utf-8", "surrogateescape")
+
+
+def after(key: bytes) -> bytes:
+    """The first key that comes after this one."""
+    return key + b"\0"

@@ -13,7 +13,7 @@ from atleastonce.turns import Turns
 from .connections import Connections
 from .errors import breaks_connection, is_busy, outcome_of_commit, translate
 from .fork import gate
-from .requests import Close, Write
+from .requests import Close, Flush, Write
 from .watermark import Watermark
 
 
@@ -27,7 +27,19 @@ class Writer:
         self._turns = Turns(self._serve)
         self.take = self._turns.take
         """Takes a `Write`; returns when it is done and durable, or raises its error."""
+        self.unsynced = False
+        """Something was committed since the last `flush` that a crash of the machine may undo."""
         self._committing = self._begun = False  # how far the transaction of this turn came
+
+    def flush(self) -> None:
+        """Make durable what was committed without a sync."""
+        if self.unsynced:
+            self.unsynced = False
+            try:
+                self.take(Flush())
+            except BaseException:
+                self.unsynced = True
+                raise
 
     def close(self) -> None:
         """Close the connection, once nobody writes."""
@@ -71,7 +83,10 @@ class Writer:
             connections.drop_writer()
             requests[0].finished = True
             return
-        cursor = connections.writer()
+        durable = requests[0].durable if len(requests) == 1 else any(request.durable for request in requests)
+        if not durable:
+            self.unsynced = True
+        cursor = connections.writer(synced=durable)
         try:
             if len(requests) == 1:
                 self._committing = True  # as far as we know: it happens inside the statement

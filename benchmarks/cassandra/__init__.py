@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ..result import Result
 from ..settings import Settings
-from . import batch, flat, lists, reading, ruby, single, threads
+from . import batch, claims, flat, lists, reading, ruby, single, threads
 
 CASES: dict[str, Callable[[Settings], Iterator[Result]]] = {
     "single": single.results,
@@ -16,4 +16,5 @@ CASES: dict[str, Callable[[Settings], Iterator[Result]]] = {
     "flat": flat.results,
     "ruby": ruby.results,
     "lists": lists.results,
+    "claims": claims.results,
 }

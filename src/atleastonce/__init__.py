@@ -1,6 +1,8 @@
 """Tasks that are never forgotten: saved before they are handed over, completed when done, redriven if anything died."""
 
+from .backoff import Backoff
 from .batches import BatchFailure
+from .claims import ClaimsInterface
 from .composite import ChildrenFailed, CompositeTask
 from .defaults import configure, default_store
 from .delivery import Delivery
@@ -17,6 +19,7 @@ from .exceptions import (
     UnknownTaskType,
 )
 from .generators import CombinedGenerator, ExistingTasks, Generator
+from .hooks import Hooks, add_hooks, remove_hooks
 from .interface import Capabilities, DataInterface
 from .lifecycle.dispatch import dispatch
 from .lifecycle.perform import perform
@@ -28,25 +31,31 @@ from .store import TaskStore
 from .task import Task
 from .unreadable import UnreadableTask
 from .urls import StoreURL
+from .verdicts import Discard, Snooze
 
 __all__ = [
     "AtLeastOnceError",
+    "Backoff",
     "BatchFailure",
     "Capabilities",
     "ChildrenFailed",
     "ClaimLost",
+    "ClaimsInterface",
     "CombinedGenerator",
     "CompositeTask",
     "ConfigurationError",
     "DataInterface",
     "Delivery",
+    "Discard",
     "DuplicateTaskType",
     "ExistingTasks",
     "Generator",
     "HandoverFailed",
+    "Hooks",
     "InvalidTask",
     "RunReport",
     "SchemaMissing",
+    "Snooze",
     "StoreError",
     "StoreURL",
     "StoreUnavailable",
@@ -57,10 +66,12 @@ __all__ = [
     "TaskStore",
     "UnknownTaskType",
     "UnreadableTask",
+    "add_hooks",
     "configure",
     "default_store",
     "dispatch",
     "graceful_signals",
     "perform",
     "redrive",
+    "remove_hooks",
 ]

@@ -10,10 +10,13 @@ import orjson
 from .converter.plain import INT_MAX, check_loaded, check_plain, check_str, copy_plain, dumps, loads
 from .exceptions import InvalidTask, UnknownTaskType
 from .keys import check_id, check_task_list, check_type
-from .record import NO_META, TaskRecord
+from .record import NO_META, Claim, TaskRecord
 from .registry import registry, version_for
 from .task_class import plan_of
 from .versions import VERSION_LIMIT
+
+MAX_TOKEN_CHARS = 255
+"""Far longer than any token of ours; what comes in a hash is bounded."""
 
 
 def record_of(task: Any) -> TaskRecord:
@@ -75,19 +78,21 @@ def task_of(record: TaskRecord, store: Any = None) -> Any:
         else:
             task = plan.make(task_list, id, data, raw)
         task.__dict__["_saved_at"], task.__dict__["_store"] = record.saved_at, store
-    if record.attempts or record.run_at is not None or record.meta:
-        _take_state(task.__dict__, record)
-    return task
-
-
-def _take_state(state: dict[str, Any], record: TaskRecord) -> None:
+    state = task.__dict__
     if record.attempts:
         state["_attempts"] = record.attempts
         state["_last_error"] = record.last_error
+    if record.claim is not None:
+        state["_claim"] = record.claim
+    if record.due_at is not None:
+        state["_due_at"] = record.due_at
+    if record.died_at is not None:
+        state["_died_at"] = record.died_at
     if record.run_at is not None:
         state["_run_at"] = record.run_at
     if record.meta:
         state["_meta"] = record.meta
+    return task
 
 
 def hash_of(task: Any) -> dict[str, Any]:
@@ -106,6 +111,8 @@ def hash_of(task: Any) -> dict[str, Any]:
         task_hash["run_at"] = task._run_at
     if task._meta:
         task_hash["meta"] = dict(task._meta)
+    if task._claim is not None:
+        task_hash["claim_token"] = task._claim.token
     return task_hash
 
 
@@ -132,12 +139,13 @@ def task_from_hash(task_hash: Any, cls: Any = None) -> Any:
         _optional_int(task_hash, "run_at", INT_MAX),
     )
     meta = _meta(task_hash.get("meta"))
+    claim = _claim(task_hash.get("claim_token"), saved_at)
     found, version = registry.find(written) if cls is None else (cls, version_for(cls, written))
     if version < found._version_number:
         task = _upcast(found, task_list, id, data, version)
     else:
         task = plan_of(found).make(task_list, id, data)
-    for name, value in (("_saved_at", saved_at), ("_run_at", run_at), ("_meta", meta or None)):
+    for name, value in (("_saved_at", saved_at), ("_run_at", run_at), ("_meta", meta or None), ("_claim", claim)):
         if value is not None:
             task.__dict__[name] = value
     return task
@@ -178,6 +186,18 @@ def _meta(value: Any) -> Mapping[str, str]:
     for text in (*value.keys(), *value.values()):
         check_str(text)
     return dict(value)
+
+
+def _claim(token: Any, saved_at: int | None) -> Claim | None:
+    """The claim of a hash: until when it goes, and for how long, only the store knows."""
+    if token is None:
+        return None
+    if type(token) is not str or not token or len(token) > MAX_TOKEN_CHARS:
+        raise InvalidTask(f"claim_token must be a str of 1 to {MAX_TOKEN_CHARS} characters")
+    check_str(token)
+    if saved_at is None:
+        raise InvalidTask("a hash with a claim_token must have its saved_at too: a claim is on one version")
+    return Claim(token, 0, 0)
 
 
 def _kind(value: Any) -> str:

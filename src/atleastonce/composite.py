@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from .claiming import claiming_of, is_due
 from .exceptions import InvalidTask
 from .execution import execute
 from .keys import check_task_list
 from .record import TaskRecord
+from .settling import Fate, settle
 from .task import Task
 
 
@@ -58,19 +60,24 @@ class CompositeTask(Task):
     def execute(self, *args: Any, **options: Any) -> list[Any]:
         """Execute each child with the same options and complete it; the results, in the order of `TaskStore.all`.
 
-        A child that fails stays pending and stops no other. Raises `ChildrenFailed` (an ExceptionGroup) at the end with
+        A child that fails stays pending and stops no other; one that is not due yet is left. Raises `ChildrenFailed` (an ExceptionGroup) at the end with
         all that was raised, and with what succeeded in its ``results``.
         """
         self._check_child_task_list()
         store = self._bound_store()
         results: list[Any] = []
         errors: list[Exception] = []
+        now = claiming_of(store).clock()
         for child in store.all(self.child_task_list):
+            if not is_due(child, now):
+                continue
             try:
                 result = execute(child, *args, **options)
                 store.complete(child)
             except Exception as error:  # noqa: BLE001 - a child may raise anything; it is raised again at the end
-                errors.append(error)
+                fate = settle(store, child, error)
+                if fate in {Fate.FAILED, Fate.DEAD}:
+                    errors.append(error)
             else:
                 results.append(result)
         if errors:

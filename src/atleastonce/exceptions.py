@@ -77,7 +77,7 @@ class SchemaMissing(StoreError):
 
 
 class ClaimLost(StoreError):
-    """The claim on a task ran out or was taken over; nothing was changed. Nothing raises it before claims are there."""
+    """The claim on a task ran out and was taken over, or the task was completed or saved anew; nothing was changed."""
 
 
 class HandoverFailed(StoreError):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from . import hooks
 from .exceptions import ConfigurationError
 from .task import Task
+
+NOT_BEGUN = "_atleastonce_not_begun"
+"""Set on an error that says that nothing was executed; so it costs the task no attempt."""
 
 
 def execute(task: Task, *args: Any, **options: Any) -> Any:
@@ -15,14 +19,32 @@ def execute(task: Task, *args: Any, **options: Any) -> Any:
     Lets what `execute` raises through. Raises `ConfigurationError` for an async `execute` inside a running event loop,
     before it has begun.
     """
+    if hooks.active:
+        return _hooked(task, args, options)
+    return _execute(task, args, options)
+
+
+def _hooked(task: Task, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    hooks.call("before_execute", task)
+    try:
+        result = _execute(task, args, options)
+    except BaseException as error:
+        hooks.call("after_execute", task, error)
+        raise
+    hooks.call("after_execute", task, None)
+    return result
+
+
+def _execute(task: Task, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     result = task.execute(*args, **options)
     if inspect.iscoroutine(result):
         import asyncio  # noqa: PLC0415 - slow to import, and only needed here
 
         try:
             _refuse_running_loop(task)
-        except ConfigurationError:
+        except ConfigurationError as error:
             result.close()
+            error.__dict__[NOT_BEGUN] = True
             raise
         return asyncio.run(result)
     return result

@@ -24,11 +24,13 @@ class Capabilities:
         max_data_bytes: the longest `TaskRecord.data` it takes, in bytes; the store refuses more before a write.
         url: the URL, without its password, by which another process on this machine reaches the same tasks;
             None where no other process can.
+        claims: whether it implements `atleastonce.claims.ClaimsInterface` too.
     """
 
     name: str
     max_data_bytes: int
     url: str | None = None
+    claims: bool = False
 
 
 @runtime_checkable
@@ -49,10 +51,10 @@ class DataInterface(Protocol):
         """Insert or replace each record under (task_list, id), type included, with attempts 0 and no last_error.
 
         Returns the version (saved_at, microseconds) given to each, in order, once all are durable. A version is
-        greater than any that this object gave before, than the record's own ``saved_at`` and than the version
+        greater than any that an earlier call to this object gave, than the record's own ``saved_at`` and than the version
         stored under the key. ``data``, ``type``, ``run_at`` and ``meta`` are kept byte for byte. Of one key twice
-        in a batch the last wins. ``attempts`` and ``last_error`` of the argument are ignored, and its ``problem`` is None. An empty batch
-        is no error and returns an empty sequence.
+        in a batch the last wins. What the argument says of ``attempts``, ``last_error``, ``due_at``, ``claim`` and ``died_at`` is ignored,
+        and its ``problem`` is None. An empty batch is no error and returns an empty sequence.
 
         Raises `InvalidTask`, before anything is written, for a version that would reach 2**53.
         """

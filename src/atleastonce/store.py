@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -10,12 +11,13 @@ from typing import Any, Self, TypeVar, cast, overload
 
 import attrs
 
-from . import codec
+from . import codec, hooks
 from .backends import open_backend
 from .batches import note_failure
+from .claiming import DEFAULT_LEASE, Claiming, lease_us, lost, set_claim
 from .clock import Clock, system_clock
 from .config import configured_url, explicit_url
-from .delivery import to_microseconds
+from .delivery import not_negative, to_microseconds
 from .exceptions import ConfigurationError, InvalidTask, UnknownTaskType
 from .interface import Capabilities, DataInterface
 from .keys import check_id, check_task_list
@@ -38,6 +40,9 @@ FUTURE_US = 5 * 60 * 1_000_000
 IMPLAUSIBLE_US = 24 * 60 * 60 * 1_000_000
 """A save goes above the version that the task has, unless that is so far ahead of the clock: one forged hash would put every
 later version of this process there with it, and in the end leave none to give."""
+
+_OF_A_VERSION = ("_attempts", "_last_error", "_claim", "_due_at", "_died_at")
+"""What a task object knows of one version; a save begins the next."""
 
 log: logging.Logger = logging.getLogger("atleastonce")
 
@@ -70,6 +75,7 @@ class TaskStore:
                 f"a TaskStore is made from a URL or a DataInterface, not from {type(target).__name__}"
             )
         self._max_data_bytes = self._backend.capabilities.max_data_bytes
+        self._claiming = Claiming(self._backend, self._task, clock)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -83,6 +89,8 @@ class TaskStore:
         """
         (version,) = self._backend.store((self._record(task),))
         self._mark_saved(task, version)
+        if hooks.active:
+            hooks.call("after_save", task)
 
     def save_all(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> int:
         """Save every task of an iterable, in batches of a bounded size; returns how many.
@@ -138,9 +146,13 @@ class TaskStore:
 
         A task that never saw the store removes what is stored under its key.
         """
+        if hooks.active:
+            hooks.call("before_complete", task)
         key = self._key(task)
         if key is not None:
             self._backend.delete((key,))
+        if hooks.active:
+            hooks.call("after_complete", task)
 
     def complete_all(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> int:
         """Complete every task of an iterable, in batches of a bounded size; returns how many.
@@ -149,6 +161,113 @@ class TaskStore:
         On a failure the error's ``.batch`` (and its note) says how many were completed and which were not.
         """
         return self._in_batches(tasks, "completed", self._key, self._complete_batch, progress)
+
+    def claim(
+        self,
+        task_list: str,
+        *,
+        lease: timedelta = DEFAULT_LEASE,
+        limit: int = 100,
+        older_than: timedelta | None = None,
+    ) -> list[Task]:
+        """Claim up to `limit` tasks of the list that are due and that nobody holds; nobody else gets them while the lease goes on.
+
+        Each has its ``delivery.claim_token`` and ``delivery.claimed_until``. Go on with `start`, then `complete` or `fail`; or give
+        ``task.as_hash()`` to `perform`, which does all of that. A worker that dies needs no clean-up: when the lease ends, somebody
+        else may claim its tasks. One on which work had begun has then failed an attempt (``last_error``: ``WorkerLost``).
+
+        Not given: what cannot be read here (it is released at no cost where its type or version is unknown here; garbled
+        data costs an attempt, and is dead after ten), and tasks whose attempts are used up, which are moved to the dead letters.
+
+        The list is gone round: each call goes on where the last one of this store ended, and begins anew at its end.
+
+        Args:
+            task_list: the list.
+            lease: for how long, unless `heartbeat` renews it.
+            limit: at least 1.
+            older_than: only tasks saved at least so long ago.
+
+        Raises `InvalidTask` for a lease or limit that is none, before anything is written; `ConfigurationError` where the
+        backend has no claims.
+        """
+        check_task_list(task_list)
+        if type(limit) is not int or limit < 1:
+            raise InvalidTask("limit must be an int from 1 on")
+        return self._claiming.claim(task_list, lease_us(lease), limit, self._saved_before(older_than))
+
+    def start(self, task: Task) -> None:
+        """Write down that work on a claimed task begins, and renew its lease: from here on a lease that runs out costs an attempt.
+
+        Raises `ClaimLost` where somebody else has it; `InvalidTask` for a task that this object has not claimed.
+        """
+        if not self._claiming.start(task):
+            raise lost(task)
+
+    def heartbeat(self, task: Task) -> None:
+        """Renew the lease of a claimed task, for as long as it was claimed for. See `start` for what is raised."""
+        self._claiming.heartbeat(task)
+
+    def release(self, task: Task, after: timedelta | None = None) -> None:
+        """Give a claimed task back, at the cost of no attempt: due at once, or `after` that time. See `start` for what is raised."""
+        if after is not None:
+            not_negative(after, "after")
+        self._claiming.release(task, after)
+
+    def fail(self, task: Task, error: BaseException | str) -> None:
+        """Write down that an attempt failed; a claim is given back. Due again by the class's ``backoff``, dead at its ``max_attempts``.
+
+        Without a claim it is compare-and-set on the version that this object has. `error` is kept as text, see `Delivery`.
+        Raises `ClaimLost` where the task was completed, saved anew or claimed by another since, and changes nothing then;
+        `InvalidTask` for a task that was never saved.
+        """
+        if not isinstance(task, Task):
+            raise InvalidTask(f"only tasks can fail, not {type(task).__name__}")
+        if not isinstance(error, BaseException | str):
+            raise InvalidTask(f"error must be an exception or a str, not {type(error).__name__}")
+        if task._saved_at is None:
+            raise InvalidTask(f"{task!r} was never saved, so there is nothing to write down")
+        self._claiming.fail(task, error)
+
+    def dead(
+        self,
+        task_list: str,
+        *,
+        type: str | builtins.type[Task] | None = None,
+        error: str | None = None,
+        older_than: timedelta | None = None,
+    ) -> Iterator[Task]:
+        """The list's dead letters, lazily, as `all` gives tasks. `find`, `all` and `count` do not see them.
+
+        Args:
+            task_list: the list.
+            type: only tasks of this class or type tag, of any version.
+            error: only those whose ``delivery.last_error`` holds this text.
+            older_than: only those that died at least so long ago.
+
+        Raises `ConfigurationError` where the backend has no claims.
+        """
+        check_task_list(task_list)
+        tags = _tags_of(type)
+        if error is not None and not isinstance(error, str):
+            raise InvalidTask("error must be a str")
+
+        def is_meant(record: TaskRecord) -> bool:
+            of_type = tags is None or record.type.partition("@")[0] in tags
+            return of_type and (error is None or error in (record.last_error or ""))
+
+        return self._claiming.dead(task_list, is_meant, self._saved_before(older_than))
+
+    def revive(self, tasks: Iterable[Task]) -> int:
+        """Save dead letters anew, with no attempts, and remove them from the dead letters; returns how many.
+
+        A crash in between leaves a task in both places, and the next call tidies up. One whose id was saved anew since it died is
+        left where it is, and not counted. Raises `InvalidTask` for a task that did not come from `dead`.
+        """
+        return self._claiming.revive(tasks, self.save_all)
+
+    def discard(self, tasks: Iterable[Task]) -> int:
+        """Remove dead letters for good; returns how many. Raises `InvalidTask` for a task that did not come from `dead`."""
+        return self._claiming.discard(tasks)
 
     def count(self, task_list: str) -> int:
         """How many tasks the list has, unreadable ones included."""
@@ -208,16 +327,29 @@ class TaskStore:
         return done
 
     def _save_batch(self, batch: list[Task], records: list[TaskRecord]) -> None:
-        versions = self._backend.store(records)
+        self._mark_batch(batch, self._backend.store(records))
+
+    def _mark_batch(self, batch: list[Task], versions: Sequence[int]) -> None:
         for task, version in zip(batch, versions, strict=True):
             self._mark_saved(task, version)
+        if hooks.active:
+            for task in batch:
+                hooks.call("after_save", task)
 
     def _complete_batch(self, batch: list[Task], keys: list[TaskKey | None]) -> None:
+        if hooks.active:
+            for task in batch:
+                hooks.call("before_complete", task)
         self._backend.delete([key for key in keys if key is not None])
+        if hooks.active:
+            for task in batch:
+                hooks.call("after_complete", task)
 
     def _record(self, task: Task) -> TaskRecord:
         if not isinstance(task, Task):
             raise InvalidTask(f"only tasks can be saved, not {type(task).__name__}")
+        if hooks.active:
+            hooks.call("before_save", task)
         record = task._record_to_save()
         if record.saved_at is not None and record.saved_at > self._clock() + IMPLAUSIBLE_US:
             record = attrs.evolve(record, saved_at=None)
@@ -232,8 +364,9 @@ class TaskStore:
         state = task.__dict__  # not by attribute: that would run the fields' own __setattr__
         state["_saved_at"] = version
         state["_store"] = self
-        if "_attempts" in state:
-            state["_attempts"], state["_last_error"] = 0, None
+        if "_attempts" in state or "_claim" in state or "_due_at" in state or "_died_at" in state:
+            for name in _OF_A_VERSION:
+                state.pop(name, None)
 
     def _key(self, task: Task) -> TaskKey | None:
         if not isinstance(task, Task):
@@ -272,9 +405,7 @@ class TaskStore:
     def _saved_before(self, older_than: object) -> int | None:
         if older_than is None:
             return None
-        if not isinstance(older_than, timedelta) or older_than < timedelta(0):
-            raise InvalidTask("older_than must be a timedelta that is not negative")
-        return max(0, self._clock() - to_microseconds(older_than))
+        return max(0, self._clock() - to_microseconds(not_negative(older_than, "older_than")))
 
     def __enter__(self) -> Self:
         return self
@@ -305,6 +436,32 @@ class TaskStore:
         return url, self._had_password
 
 
+def save_claimed(store: TaskStore, tasks: Iterable[Task], lease: int, progress: Progress) -> list[Task]:
+    """As `TaskStore.save_all`, and claim each as it is saved, for `lease` microseconds. Those that nobody else was quicker to claim."""
+    ours: list[Task] = []
+
+    def save(batch: list[Task], records: list[TaskRecord]) -> None:
+        versions, claims = store._claiming.backend.store_claimed(records, lease=lease)
+        store._mark_batch(batch, versions)
+        for task, claim in zip(batch, claims, strict=True):
+            set_claim(task, claim)
+            if claim is not None:
+                ours.append(task)
+
+    store._in_batches(tasks, "saved", store._record, save, progress)
+    return ours
+
+
+def key_to_complete(store: TaskStore, task: Task) -> TaskKey | None:
+    """What completing the task removes, for who completes it in one step with something else; None: nothing."""
+    return store._key(task)
+
+
+def saved_before_of(store: TaskStore, older_than: timedelta | None) -> int | None:
+    """The version below which tasks are old enough; None: all are. Raises `InvalidTask`."""
+    return store._saved_before(older_than)
+
+
 _reopened: dict[str, TaskStore] = {}
 
 
@@ -331,6 +488,17 @@ def reopen(url: str, had_password: bool, /) -> TaskStore:  # noqa: FBT001 - call
 
 def _keys(batch: Sequence[object]) -> list[TaskKey]:
     return [TaskKey(item.task_list, item.id) for item in batch if isinstance(item, Task)]
+
+
+def _tags_of(which: object) -> tuple[str, ...] | None:
+    """The tags of a class, or that one tag; None for None."""
+    if which is None:
+        return None
+    if isinstance(which, type) and issubclass(which, Task) and which._tags:
+        return which._tags
+    if isinstance(which, str) and which:
+        return (which.partition("@")[0],)
+    raise InvalidTask("type must be a task class or a type tag")
 
 
 def _is_of(record: TaskRecord, cls: type[Task]) -> bool:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 import attrs
 
 from . import codec
+from .backoff import Wait
 from .converter.construct import call_checked
 from .converter.plain import check_plain, copy_plain, loads
-from .delivery import Delivery, to_datetime
+from .delivery import Delivery, since_epoch, to_datetime
 from .exceptions import InvalidTask
 from .ids import new_id
 from .keys import check_task_list
-from .record import NO_META
-from .task_class import define, make_task_class, plan_of, refuse_decorator
+from .record import NO_META, Claim
+from .task_class import INHERITED, define, make_task_class, plan_of, refuse_decorator, set_retries
 
 if TYPE_CHECKING:
     from .store import TaskStore
 
 
-_DELIVERY = ("_saved_at", "_attempts", "_last_error", "_store")
+_DELIVERY = ("_saved_at", "_attempts", "_last_error", "_due_at", "_claim", "_died_at", "_store")
 
 
 def _default_store() -> TaskStore:
@@ -56,10 +57,13 @@ class TaskBase:
         tag: str | None = None,
         aliases: Sequence[str] = (),
         version: int = 1,
+        max_attempts: int | None = INHERITED,
+        backoff: Wait | None = INHERITED,
         registered: bool = True,
         **others: Any,
     ) -> None:
         super().__init_subclass__(**others)  # of a mixin; object's own refuses what nobody knows
+        set_retries(cls, max_attempts=max_attempts, backoff=backoff)
         if registered:
             make_task_class(cls, tag=tag, aliases=aliases, version=version)
         else:
@@ -86,7 +90,9 @@ class Task(TaskBase, registered=False):
             def execute(self, *, dry_run=False): ...
 
     A subclass is an attrs class with keyword-only fields; no decorator is needed. Class arguments: ``tag`` (its name in
-    the storage, default the class's name), ``aliases`` (earlier tags), ``version`` (of its data, see `upcast`).
+    the storage, default the class's name), ``aliases`` (earlier tags), ``version`` (of its data, see `upcast`), and two that subclasses
+    inherit: ``max_attempts`` (so many failed attempts, and it is moved to the dead letters; None: never) and ``backoff`` (how long it
+    waits after a failed attempt, a `Backoff` or any callable that takes the number of attempts and gives a timedelta; None: not at all).
 
     Attributes:
         task_list: the list it belongs to, 1 to 1,024 bytes of UTF-8. A subclass may give it a default.
@@ -102,24 +108,36 @@ class Task(TaskBase, registered=False):
     _type: ClassVar[str]
     _tags: ClassVar[tuple[str, ...]] = ()
     _version_number: ClassVar[int]
+    _max_attempts: ClassVar[int | None] = None
+    _backoff: ClassVar[Wait | None] = None
     _own_init: ClassVar[bool] = False
     # Per object, kept out of the attrs fields; absent from its __dict__ until they differ from these:
     _saved_at: ClassVar[int | None] = None
     _attempts: ClassVar[int] = 0
     _last_error: ClassVar[str | None] = None
     _run_at: ClassVar[int | None] = None
+    _due_at: ClassVar[int | None] = None
+    _claim: ClassVar[Claim | None] = None
+    _died_at: ClassVar[int | None] = None
     _meta: ClassVar[Mapping[str, str]] = NO_META
     _store: ClassVar[TaskStore | None] = None
 
     @classmethod
-    def build(cls, *, data: Mapping[str, Any] | None = None, **fields: Any) -> Self:
+    def build(cls, *, data: Mapping[str, Any] | None = None, run_at: datetime | None = None, **fields: Any) -> Self:
         """A task from typed keywords, from wire (JSON) values in `data`, or both; not saved.
 
-        Keys of `data` that the class does not declare are kept in `extra`. `data` is not changed, nor shared.
+        Keys of `data` that the class does not declare are kept in `extra`. `data` is not changed, nor shared. The task is not due
+        before `run_at`, an aware datetime; None: at once.
         Raises `InvalidTask` for data that does not fit the class, TypeError for a keyword that it does not know.
         """
-        if data is None:
-            return cls(**fields)
+        moment = None if run_at is None else since_epoch(run_at, "run_at")
+        task = cls(**fields) if data is None else cls._build(data, fields)
+        if moment is not None:
+            task.__dict__["_run_at"] = moment
+        return task
+
+    @classmethod
+    def _build(cls, data: Mapping[str, Any], fields: dict[str, Any]) -> Self:
         plan = plan_of(cls)
         if not isinstance(data, Mapping):
             raise InvalidTask(f"data must be a dict, not {type(data).__name__}")
@@ -140,9 +158,9 @@ class Task(TaskBase, registered=False):
         return task
 
     @classmethod
-    def create(cls, *, data: Mapping[str, Any] | None = None, **fields: Any) -> Self:
+    def create(cls, *, data: Mapping[str, Any] | None = None, run_at: datetime | None = None, **fields: Any) -> Self:
         """`build` and `save`."""
-        task = cls.build(data=data, **fields)
+        task = cls.build(data=data, run_at=run_at, **fields)
         task.save()
         return task
 
@@ -201,6 +219,8 @@ class Task(TaskBase, registered=False):
     def as_hash(self) -> dict[str, Any]:
         """The wire form: a new dict of plain JSON values, ``task_list, id, type, data``, and once saved ``saved_at``.
 
+        With the ``claim_token`` of a task that is claimed: whoever has such a hash can perform, fail and release the task.
+
         Raises `InvalidTask` for a field that was set to what its type does not allow.
         """
         return codec.hash_of(self)
@@ -240,7 +260,17 @@ class Task(TaskBase, registered=False):
         """What the store knows of it; None until it was saved or read."""
         if self._saved_at is None:
             return None
-        return Delivery(saved_at=to_datetime(self._saved_at), attempts=self._attempts, last_error=self._last_error)
+        moments = [moment for moment in (self._run_at, self._due_at) if moment is not None]
+        claim = self._claim
+        return Delivery(
+            saved_at=to_datetime(self._saved_at),
+            attempts=self._attempts,
+            last_error=self._last_error,
+            run_at=to_datetime(max(moments)) if moments else None,
+            claim_token=None if claim is None else claim.token,
+            claimed_until=None if claim is None or not claim.until else to_datetime(claim.until),
+            died_at=None if self._died_at is None else to_datetime(self._died_at),
+        )
 
     _record_to_save = codec.record_of
 

@@ -25,6 +25,9 @@ RESERVED = frozenset(
 
 VERSION_NUMBER_LIMIT = 10**9
 
+INHERITED: Any = object()
+"""A class argument that was not given: as the base class has it."""
+
 
 def make_task_class(cls: Any, *, tag: str | None, aliases: Sequence[str], version: int) -> None:
     """Turn `cls`, as its class statement left it, into a registered attrs class.
@@ -42,6 +45,20 @@ def make_task_class(cls: Any, *, tag: str | None, aliases: Sequence[str], versio
     cls._version_number = version
     cls._types = _types_now(cls)
     registry.register(cls, cls._tags)
+
+
+def set_retries(cls: Any, *, max_attempts: Any, backoff: Any) -> None:
+    """Keep what becomes of the class's tasks when they fail. Raises `InvalidTask`."""
+    if max_attempts is not INHERITED:
+        if max_attempts is not None and (type(max_attempts) is not int or max_attempts < 1):
+            raise InvalidTask(f"{cls.__qualname__}: max_attempts must be an int from 1 on, or None")
+        cls._max_attempts = max_attempts
+    if backoff is not INHERITED:
+        if backoff is not None and not callable(backoff):
+            raise InvalidTask(
+                f"{cls.__qualname__}: backoff must be a Backoff, a callable that gives a timedelta, or None"
+            )
+        cls._backoff = None if backoff is None else staticmethod(backoff)
 
 
 def define(cls: Any) -> None:

@@ -88,5 +88,9 @@ def unreadable(record: TaskRecord, reason: AtLeastOnceError) -> UnreadableTask:
         _saved_at=record.saved_at if sound_version else None,
         _attempts=record.attempts,
         _last_error=record.last_error,
+        _run_at=record.run_at,
+        _due_at=record.due_at,
+        _claim=record.claim,
+        _died_at=record.died_at,
     )
     return task

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CASES = ["single", "batch", "reading", "threads", "wal", "memory", "import", "whole"]
+CASES = ["single", "batch", "claims", "reading", "redrive", "threads", "wal", "memory", "import", "whole"]
 BOTH = ("small", "typical")
 NAMES = {
     *(f"sqlite-{verb}-{payload}" for verb in ("save", "complete", "save-all", "all") for payload in BOTH),
-    *("sqlite-threads-8", "sqlite-threads-64", "sqlite-wal", "import"),
+    *(f"sqlite-claim-{payload}" for payload in BOTH),
+    *(f"sqlite-claim-pages-{payload}" for payload in BOTH),
+    *("sqlite-start", "sqlite-threads-8", "sqlite-threads-64", "sqlite-wal", "import"),
     *(f"memory-save-{payload}" for payload in BOTH),
-    *("dispatch-callable", "dispatch-threads", "redrive"),
+    *("dispatch-callable", "dispatch-threads", "redrive", "redrive-claimed"),
 }
 IDS = ("drawn", "chosen")
 CASSANDRA_NAMES = {
@@ -27,9 +29,9 @@ CASSANDRA_NAMES = {
     *(f"cassandra-{verb}-{payload}" for verb in ("complete-all-drawn", "all") for payload in BOTH),
     *(f"cassandra-threads-64-{which}" for which in ("drawn-small", "drawn-typical", "chosen-typical")),
     *(f"cassandra-flat-{which}" for which in ("unswept", "swept", "fresh", "chosen")),
-    *("cassandra-task-rb", "cassandra-task-lists", "cassandra-lists"),
+    *("cassandra-task-rb", "cassandra-task-lists", "cassandra-lists", "cassandra-claim-1", "cassandra-claim-8"),
 }
-RESIDENT = {f"sqlite-all-rss-{payload}" for payload in BOTH}  # where /proc tells it
+RESIDENT = {"redrive-claimed-rss", *(f"sqlite-all-rss-{payload}" for payload in BOTH)}  # where /proc tells it
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

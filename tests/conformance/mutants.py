@@ -58,7 +58,8 @@ class Correct:
         return self.versions.next(floor)
 
     def stored(self, record: TaskRecord, version: int, there: TaskRecord | None) -> TaskRecord:
-        return attrs.evolve(record, saved_at=version, attempts=0, last_error=None, problem=None, meta=dict(record.meta))
+        fresh = attrs.evolve(record, attempts=0, last_error=None, due_at=None, problem=None)
+        return attrs.evolve(fresh, saved_at=version, meta=dict(record.meta))
 
     def store(self, records: Sequence[TaskRecord]) -> Sequence[int]:
         with self.lock:

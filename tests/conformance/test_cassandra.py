@@ -24,7 +24,9 @@ class TestCassandra(BackendConformance):
     second; that setup makes them, many at once too, is tested with the schema.)
     """
 
-    machine_examples = 8  # a call takes milliseconds here, a reopening a tenth of a second
+    machine_examples = (
+        4  # a call takes milliseconds here, a reopening a tenth of a second; on a busy machine ten times that
+    )
 
     @pytest.fixture
     def open_backend(self, cassandra_server: CassandraServer, cassandra_keyspace: str) -> OpenBackend:

@@ -22,7 +22,9 @@ class TestSqlite(BackendConformance):
         """A store on one file of the test's own."""
         return lambda clock: SqliteStore(tmp_path / "tasks.db", clock=clock)
 
-    @pytest.fixture(params=["saved_at = -1", "data = 5", "meta = '['", "run_at = 'soon'"])
+    @pytest.fixture(
+        params=["saved_at = -1", "data = 5", "meta = '['", "run_at = 'soon'", "attempts = 'x'", "due_at = 'y'"]
+    )
     def damage(self, tmp_path: Path, request: pytest.FixtureRequest) -> Damage:
         """A value of the wrong kind in one column, as somebody with a shell leaves it."""
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import Phase, settings
 
 from atleastonce.testing import BackendConformance
+from atleastonce.testing.claim_machine import ClaimMachine
 from atleastonce.testing.clauses.base import OpenBackend
 from atleastonce.testing.clauses.damage import Damage
 from atleastonce.testing.machine import play
-from tests.conformance import mutants
+from tests.conformance import claim_mutants, mutants
 
 pytest_plugins = ["pytester"]
 
@@ -41,6 +43,26 @@ class TestCorrect(BackendConformance):
     def damage(self, disk: mutants.Disk) -> Damage:
         """Marks a row."""
         return disk.damage
+
+
+class TestClaiming(TestCorrect):
+    """The same with claims."""
+
+    waivers: ClassVar = {
+        **TestCorrect.waivers,
+        "test_two_processes_never_get_one_task": "each has a copy of its own",
+    }
+
+    @pytest.fixture
+    def disk(self) -> claim_mutants.ClaimDisk:
+        """One for all objects of a test."""
+        return claim_mutants.ClaimDisk()
+
+    @pytest.fixture
+    def open_backend(self, disk: mutants.Disk) -> OpenBackend:
+        """A correct backend with claims."""
+        assert isinstance(disk, claim_mutants.ClaimDisk)
+        return lambda clock: claim_mutants.Claiming(disk, clock)
 
 
 CAUGHT_BY = {
@@ -96,6 +118,32 @@ CAUGHT_BY = {
     "ForksWithItsLockHeld": "test_a_child_forked_while_threads_save",
 }
 
+CLAIMS_CAUGHT_BY = {
+    "LacksAVerb": "test_it_has_every_method",
+    "ClaimsTwice": "test_what_is_claimed_is_not_given_again",
+    "ClaimsWithoutALock": "test_two_threads_never_get_one_task",
+    "NeverEndsALease": "test_a_lease_ends",
+    "IgnoresTheToken": "test_a_lost_claim_changes_nothing",
+    "KeepsAClaimThroughASave": "test_saving_anew_voids_the_claim",
+    "RepeatsATokenOfATask": "test_a_lost_claim_changes_nothing",
+    "GuessableTokens": "test_tokens_are_all_different",
+    "ForgetsToRenew": "test_a_heartbeat_renews_the_lease",
+    "ForgetsThatWorkBegan": "test_a_worker_that_is_lost_costs_an_attempt",
+    "CountsEveryLease": "test_a_lease_ends",
+    "IgnoresTheTimeItIsDue": "test_a_release_may_say_when_it_is_due",
+    "IgnoresTheTimeToRun": "test_a_task_is_not_due_before_its_time",
+    "TakesAStaleReport": "test_a_report_without_a_token_is_of_one_attempt",
+    "TakesAReportOfAnotherVersion": "test_a_report_of_another_version_changes_nothing",
+    "LowersTheAttempts": "test_attempts_never_become_fewer",
+    "LosesTheDead": "test_a_dead_task_moves",
+    "LeavesTheDeadAmongTheLiving": "test_a_dead_task_moves",
+    "MovesInTheWrongOrder": "test_a_moving_task_is_in_neither_place_at_no_time",
+    "KeepsTheFirstLetter": "test_a_dead_letter_is_replaced_by_the_next_one",
+    "DoesNotCompleteWhatWasDone": "test_starting_completes_what_was_done_before",
+}
+
+CLAIMS_FOUND_BY_PLAYING = set(CLAIMS_CAUGHT_BY) - {"ClaimsWithoutALock", "MovesInTheWrongOrder", "GuessableTokens"}
+
 FOUND_BY_PLAYING = {
     *("ForgetsVersions", "KeepsTheOldType", "KeepsTheOldMeta", "ReadsDataAsText", "RepeatsVersions", "TrustsTheClock"),
     *("IgnoresTheStoredVersion", "IgnoresTheRecordsVersion", "LetsTheFirstWin", "FoldsCase", "Normalises"),
@@ -107,7 +155,7 @@ FOUND_BY_PLAYING = {
 SUITE = """
     import pytest
     from atleastonce.testing import BackendConformance
-    from tests.conformance import mutants
+    from tests.conformance import claim_mutants, mutants
 
     class TestMutant(BackendConformance):
         many_records = 2_500
@@ -115,11 +163,11 @@ SUITE = """
 
         @pytest.fixture
         def disk(self):
-            return mutants.Disk()
+            return claim_mutants.ClaimDisk()
 
         @pytest.fixture
         def open_backend(self, disk):
-            return lambda clock: mutants.{name}(disk, clock)
+            return lambda clock: {module}.{name}(disk, clock)
 
         @pytest.fixture
         def damage(self, disk):
@@ -130,7 +178,9 @@ SUITE = """
 def test_every_mutant_is_listed() -> None:
     """One that nobody runs would prove nothing."""
     made = {name for name, value in vars(mutants).items() if mutants.Correct in getattr(value, "__bases__", ())}
-    assert made == set(CAUGHT_BY)
+    assert made - {"Claiming"} == set(CAUGHT_BY)
+    made = {name for name, it in vars(claim_mutants).items() if claim_mutants.Claiming in getattr(it, "__bases__", ())}
+    assert made == set(CLAIMS_CAUGHT_BY)
 
 
 @pytest.mark.parametrize("name", CAUGHT_BY)
@@ -138,15 +188,24 @@ def test_a_wrong_backend_fails(name: str, pytester: pytest.Pytester) -> None:
     """By the very clause, and the same clause passes for the correct backend."""
     if name == "ForksWithItsLockHeld" and not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
-    test = CAUGHT_BY[name]
+    judge(pytester, "mutants", "Correct", name, CAUGHT_BY[name])
+
+
+@pytest.mark.parametrize("name", CLAIMS_CAUGHT_BY)
+def test_a_wrong_backend_with_claims_fails(name: str, pytester: pytest.Pytester) -> None:
+    """In the same way."""
+    judge(pytester, "claim_mutants", "Claiming", name, CLAIMS_CAUGHT_BY[name])
+
+
+def judge(pytester: pytest.Pytester, module: str, correct: str, wrong: str, test: str) -> None:
     # A mutant that hangs does so for ever; a correct backend may be slow on a busy machine.
-    for backend, deadline_s, outcome in (("Correct", 60, "passed"), (name, 3, "failed")):
-        pytester.makepyfile(SUITE.format(name=backend, deadline_s=deadline_s))
-        result = pytester.runpytest_inprocess("-k", f"{test}", "-p", "no:cacheprovider")
+    for backend, deadline_s, outcome in ((correct, 60, "passed"), (wrong, 3, "failed")):
+        file = pytester.makepyfile(SUITE.format(module=module, name=backend, deadline_s=deadline_s))
+        result = pytester.runpytest_inprocess(f"{file}::TestMutant::{test}", "-p", "no:cacheprovider")
         outcomes = result.parseoutcomes()
         assert outcome in outcomes, f"{backend}: {outcomes}"
-        if backend == "Correct":
-            assert set(outcomes) <= {"passed", "deselected"}
+        if backend == correct:
+            assert set(outcomes) == {"passed"}
 
 
 @pytest.fixture
@@ -172,8 +231,25 @@ def test_the_state_machine_passes_a_correct_backend() -> None:
     play_on(mutants.Correct)
 
 
-def play_on(backend: type[mutants.Correct]) -> None:
-    disk = mutants.Disk()
+@pytest.mark.parametrize("name", sorted(CLAIMS_FOUND_BY_PLAYING))
+def test_the_state_machine_with_claims_finds(name: str, without_shrinking: None) -> None:
+    """In the same way."""
+    mutant = getattr(claim_mutants, name)
+    with pytest.raises((AssertionError, AttributeError, KeyError, TypeError, ExceptionGroup)):
+        play_claims_on(mutant)
+
+
+def test_the_state_machine_with_claims_passes_a_correct_backend() -> None:
+    """The same play, so what it finds is the mutation."""
+    play_claims_on(claim_mutants.Claiming)
+
+
+def play_claims_on(backend: type[claim_mutants.Claiming]) -> None:
+    play_on(backend, machine=partial(ClaimMachine, leases_follow_clock=True))
+
+
+def play_on(backend: type[mutants.Correct], **options: Any) -> None:
+    disk = claim_mutants.ClaimDisk()
     play(
         lambda clock: backend(disk, clock),
         persistent=True,
@@ -181,4 +257,5 @@ def play_on(backend: type[mutants.Correct]) -> None:
         order=lambda id: id.encode(),
         examples=100,
         steps=40,
+        **options,
     )

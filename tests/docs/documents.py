@@ -120,19 +120,19 @@ def run(page: Path) -> list[str]:
     return skipped
 
 
-def _file(source: str) -> Path | None:
-    """Writes the block to the file that its first line names, if it names one."""
+def write_file(source: str, folder: Path = Path()) -> Path | None:
+    """Write a block to the file that its first line names, if it names one."""
     named = _FILE_NAME.match(source)
     if named is None:
         return None
-    file = Path(named[1].lstrip("/"))
+    file = folder / named[1].lstrip("/")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(source, "utf-8")
     return file
 
 
 def _python(example: Example) -> None:
-    file = _file(example.parsed)
+    file = write_file(example.parsed)
     if file is None:
         _run_python(example)
     else:
@@ -141,7 +141,7 @@ def _python(example: Example) -> None:
 
 def _toml(example: Example) -> None:
     tomllib.loads(example.parsed)
-    file = _file(example.parsed)
+    file = write_file(example.parsed)
     if file is not None and file.name in {"atleastonce.toml", "pyproject.toml"}:
         with TemporaryDirectory() as alone:  # in the page's folder another file may come first
             shutil.copy(file, alone)
@@ -153,7 +153,7 @@ def _toml(example: Example) -> None:
 
 def _yaml(example: Example) -> None:
     assert all(yaml.safe_load_all(example.parsed))
-    _file(example.parsed)
+    write_file(example.parsed)
 
 
 def _json(example: Example) -> None:
@@ -164,7 +164,7 @@ def _ini(example: Example) -> None:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read_string(example.parsed)
     assert parser.sections()
-    _file(example.parsed)
+    write_file(example.parsed)
 
 
 def _console(example: Example) -> None:

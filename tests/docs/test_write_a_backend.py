@@ -25,9 +25,13 @@ def test_the_pages_backend_keeps_the_contract(pytester: pytest.Pytester) -> None
     pytester.makeini("[pytest]\npythonpath = .")  # its own: the temporary folder may lie inside this checkout
     pytester.makepyfile(folder_store=backend, test_folder_store=tests)
     pytester.makeconftest(Path(__file__).parents[1].joinpath("conftest.py").read_text(encoding="utf-8"))
-    outcomes = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-ra", "--durations=6").parseoutcomes()
-    assert set(outcomes) == {"passed"}
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-ra", "--durations=6")
+    outcomes = result.parseoutcomes()
+    assert set(outcomes) == {"passed", "skipped"}
     assert outcomes["passed"] > 100
+    skips = [line for line in result.outlines if line.startswith("SKIPPED")]
+    assert all(line.endswith("folder announces no claims") for line in skips)
+    assert sum(int(re.findall(r"SKIPPED \[(\d+)\]", line)[0]) for line in skips) == outcomes["skipped"]
 
 
 def test_the_pages_waiver_names_a_test() -> None:

@@ -150,3 +150,19 @@ def fine_and(*others, count=5):
     """Some ordinary jobs with the others in their midst."""
     jobs = [Job(number=number) for number in range(count)]
     return [*jobs[: count // 2], *others, *jobs[count // 2 :]]
+
+
+class Mortal(Job, tag="tests.lifecycle.mortal", max_attempts=3):
+    """Kills the process that executes it, each time."""
+
+    def execute(self):
+        super().execute()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Fails(Job, tag="tests.lifecycle.fails", max_attempts=3):
+    """Fails each time."""
+
+    def execute(self):
+        super().execute()
+        raise ValueError("each time")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import queue
 import threading
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 
 import pytest
 
@@ -342,6 +342,28 @@ def test_an_executor_that_breaks_under_way(memory):
     report = caught.value.report
     assert (report.saved, report.failed) == (9, 0)  # no fault of the task, as far as anybody knows
     assert report.completed + report.left == 9
+
+
+@pytest.mark.parametrize("verb", ["dispatch", "redrive"])
+def test_an_executor_that_cancels_what_it_had_accepted_is_broken(memory, verb):
+    """One that another thread shuts down with ``cancel_futures``, or a cluster's that loses its scheduler."""
+
+    class Cancelling(Inline):
+        def submit(self, function, parcel):
+            if len(self.submitted) < 3:
+                return super().submit(function, parcel)
+            future = Future()
+            future.cancel()
+            return future
+
+    tasks = [jobs.Job(id=str(number)) for number in range(9)]
+    if verb == "redrive":
+        memory.save_all(tasks)
+    with pytest.raises(HandoverFailed, match="broke") as caught:
+        dispatch(tasks, Cancelling()) if verb == "dispatch" else redrive("l", to=Cancelling())
+    assert isinstance(caught.value.__cause__, CancelledError)
+    assert (caught.value.report.completed, caught.value.report.failed) == (3, 0)
+    assert memory.count("l") == 6
 
 
 def test_the_error_keeps_its_report_across_processes(memory):

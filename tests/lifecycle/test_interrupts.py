@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from atleastonce import TaskStore, dispatch, redrive
-from atleastonce.lifecycle import handover
+from atleastonce.lifecycle import handover, to_executor
 from tests.lifecycle import interrupted_job, jobs
 
 
@@ -179,7 +179,8 @@ def test_on_result_is_not_called_again_after_it_raised(memory, verb):
 @pytest.mark.parametrize("verb", ["dispatch", "redrive"])
 def test_at_every_line_of_the_hand_over(verb):
     """A signal may come between any two: each line that runs is interrupted once, in a run of its own."""
-    functions = {"hand", "finish", "_next_done", "_settle", "_take", "_raise_if_broken"}
+    functions = {"hand", "finish", "_settle_next", "_settle", "_take", "_raise_if_broken"}
+    files = {handover.__file__, to_executor.__file__}
     lines_left = 0
 
     def interrupt(frame, event, argument):
@@ -193,7 +194,7 @@ def test_at_every_line_of_the_hand_over(verb):
 
     def trace(frame, event, argument):
         code = frame.f_code
-        return interrupt if code.co_filename == handover.__file__ and code.co_name in functions else None
+        return interrupt if code.co_filename in files and code.co_name in functions else None
 
     def interrupted(line):
         """Whether the run was long enough for the line; checks what it left."""
@@ -227,6 +228,7 @@ def test_at_every_line_of_the_hand_over(verb):
             assert (len(executed), pending) == (4, set())
         if verb == "redrive":
             assert set(executed) | pending == {task.id for task in tasks}
+            assert redrive("l", store=store).completed == len(pending), "none is left claimed"
         return came
 
     line = 1

@@ -8,7 +8,18 @@ from datetime import timedelta
 
 import pytest
 
-from atleastonce import InvalidTask, RunReport, StoreUnavailable, Task, TaskRecord, TaskStore, dispatch, redrive
+from atleastonce import (
+    Capabilities,
+    InvalidTask,
+    RunReport,
+    StoreUnavailable,
+    Task,
+    TaskRecord,
+    TaskStore,
+    dispatch,
+    redrive,
+)
+from atleastonce.claims import ClaimPage
 from atleastonce.testing import TestClock
 from atleastonce_memory import MemoryStore
 from tests.lifecycle import jobs
@@ -186,6 +197,11 @@ def test_a_complete_that_fails_is_counted_and_the_task_stays(to):
                 raise StoreUnavailable("the disk is full")
             super().delete(keys)
 
+        def start(self, held, *, done=None):  # which completes the task before
+            if done is not None and done.id == "2":
+                raise StoreUnavailable("the disk is full")
+            return super().start(held, done=done)
+
     store = TaskStore(Failing())
     store.save_all(jobs.Job(id=id) for id in "123")
     report = redrive("l", store=store, to=to)
@@ -194,13 +210,22 @@ def test_a_complete_that_fails_is_counted_and_the_task_stays(to):
     assert ids(store) == ["2"]
 
 
-def test_a_list_that_cannot_be_read_to_its_end_is_a_typed_error_with_a_note(to):
+@pytest.mark.parametrize("claims", [True, False])
+def test_a_list_that_cannot_be_read_to_its_end_is_a_typed_error_with_a_note(to, claims):
     class Breaking(MemoryStore):
+        capabilities = Capabilities(name="breaking", max_data_bytes=1_000, claims=claims)
+
         def all(self, task_list, *, saved_before=None):
             for number, record in enumerate(super().all(task_list)):
                 if number == 2:
                     raise StoreUnavailable("the disk is gone", outcome="not_applied")
                 yield record
+
+        def claim(self, task_list, *, cursor=None, limit, **others):
+            if cursor == 2:
+                raise StoreUnavailable("the disk is gone", outcome="not_applied")
+            page = super().claim(task_list, limit=1, **others)
+            return ClaimPage(page.records, 1 if cursor is None else 2)
 
     store = TaskStore(Breaking())
     store.save_all(jobs.Job(id=id) for id in "123")

@@ -110,7 +110,7 @@ def test_a_module_that_fails_is_logged_and_hides_no_task(app, broken):
         broken=broken,
     )
     assert out == ["imported", "Known", "Configured", "UnreadableTask", "True"]
-    assert log.count("the module broken") == 1
+    assert log.count("ERROR:atleastonce:the module broken") == 1
 
 
 def test_a_configuration_that_cannot_be_read_hides_no_task_and_is_named(app):

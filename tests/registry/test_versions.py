@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from atleastonce import InvalidTask, Task, TaskRecord, UnknownTaskType, UnreadableTask
@@ -106,8 +108,27 @@ def test_an_upcast_that_fails_is_a_typed_error_that_quotes_nothing(person, store
         person.find("l", "1")
 
 
+@pytest.mark.parametrize("error", [InvalidTask, UnknownTaskType])
+def test_an_upcast_may_say_itself_why_it_refuses(error, store):
+    class Refusing(Task, version=2):
+        @classmethod
+        def upcast(cls, data, version):
+            raise error("no such photo any more")
+
+    with pytest.raises(error, match=r"^no such photo any more$"):
+        Task.from_hash(wire("Refusing"))
+    store._backend.store([TaskRecord("l", "1", "Refusing", b"{}")])
+    reason = store.find("l", "1").reason
+    assert type(reason) is error
+    assert str(reason) == "no such photo any more"
+
+
 @pytest.mark.parametrize(
-    "returned", [None, [], "text", {"first": "a"}, {"first": "a", "last": 5}, {1: 2}, {"x": object()}]
+    "returned",
+    [
+        *(None, [], "text", {"first": "a"}, {"first": "a", "last": 5}, {1: 2}, {"x": object()}),
+        *({"first": "a", "last": "b", "more": value} for value in (float("nan"), (1,), 2**63)),
+    ],
 )
 def test_an_upcast_that_returns_what_does_not_fit_is_a_typed_error(returned):
     class Odd(Task, version=2):
@@ -127,6 +148,29 @@ def test_without_upcast_older_data_is_read_as_it_is():
         name: str = "new"
 
     assert Task.from_hash(wire("Plain", other=1)) == Task.from_hash(wire("Plain@2", other=1))
+
+
+def test_older_data_with_a_number_that_cannot_be_read_exactly_is_left_as_it_is(store):
+    class Counted(Task, version=2):
+        x: Any
+
+        @classmethod
+        def upcast(cls, data, version):
+            pytest.fail("given a number that is not the stored one")
+
+    store._backend.store([TaskRecord("l", "1", "Counted", b'{"x":18446744073709551617}')])
+    assert type(store.find("l", "1").reason) is InvalidTask
+
+
+def test_data_of_the_present_version_is_not_given_to_upcast(store):
+    class Present(Task, version=2):
+        @classmethod
+        def upcast(cls, data, version):
+            raise ValueError(version)
+
+    assert Task.from_hash(wire("Present@2")) == Present(task_list="l", id="1")
+    store._backend.store([TaskRecord("l", "1", "Present@2", b"{}")])
+    assert store.find("l", "1") == Present(task_list="l", id="1")
 
 
 def test_what_upcast_returns_is_not_shared():

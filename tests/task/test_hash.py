@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from atleastonce import InvalidTask, Task, UnknownTaskType
+from atleastonce.codec import record_of
 
 
 @pytest.fixture
@@ -155,6 +156,10 @@ def test_bad_keys_are_refused(item_class, key, value):
 def test_data_that_does_not_fit_is_refused(item_class, data):
     with pytest.raises(InvalidTask):
         Task.from_hash(wire(data=data))
+
+
+def test_a_hash_without_meta_is_stored_without(item_class):
+    assert record_of(Task.from_hash(wire())).meta == {}
 
 
 @pytest.mark.parametrize("meta", [[], "a", {"a": 1}, {1: "a"}, {"a": None}, {"\ud800": "a"}], ids=ascii)

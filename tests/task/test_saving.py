@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from atleastonce import Delivery, Task, TaskStore, configure, default_store, defaults
+from atleastonce import Delivery, Task, TaskRecord, TaskStore, configure, default_store, defaults
+from atleastonce.codec import task_of
 from atleastonce.testing import TestClock
 
 
@@ -163,6 +164,13 @@ def test_delivery_is_frozen(item_class, store):
         task.delivery.attempts = 3
     with pytest.raises(AttributeError):
         task.delivery = None
+
+
+def test_attempts_are_those_of_the_record(item_class):
+    """As a store that counts attempts will give it."""
+    record = TaskRecord("l", "1", "Item", b'{"item_id":"a"}', saved_at=5, attempts=3, last_error="E: it broke")
+    moment = datetime(1970, 1, 1, microsecond=5, tzinfo=UTC)
+    assert task_of(record).delivery == Delivery(saved_at=moment, attempts=3, last_error="E: it broke")
 
 
 def test_saving_starts_anew_without_attempts(item_class, store):

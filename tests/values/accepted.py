@@ -30,6 +30,8 @@ from .kit import (
 )
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))
+LOCAL_MEAN_TIME = timezone(timedelta(minutes=53, seconds=28))
+NINES_OFFSET = timezone(timedelta(hours=19, minutes=59, seconds=59, microseconds=999999))
 ODD_OFFSET = timezone(-timedelta(hours=1, minutes=2, seconds=3, microseconds=4))
 
 ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
@@ -70,9 +72,26 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
         datetime(2024, 1, 1, tzinfo=timezone(-timedelta(microseconds=5))),
         "2024-01-01T00:00:00-00:00:00.000005",
     ),
+    "datetime-local-mean-time": (
+        datetime,
+        datetime(1890, 1, 1, tzinfo=LOCAL_MEAN_TIME),
+        "1890-01-01T00:00:00+00:53:28",
+    ),
+    "datetime-nines": (
+        datetime,
+        datetime(1999, 9, 29, 19, 59, 59, 999999, tzinfo=NINES_OFFSET),
+        "1999-09-29T19:59:59.999999+19:59:59.999999",
+    ),
+    "date-nines": (date, date(1999, 9, 29), "1999-09-29"),
     "date": (date, date(2024, 2, 29), "2024-02-29"),
     "time": (time, time(23, 59, 59, 999999), "23:59:59.999999"),
     "time-offset": (time, time(1, 2, tzinfo=KATHMANDU), "01:02:00+05:45"),
+    "time-local-mean-time": (time, time(1, 2, tzinfo=LOCAL_MEAN_TIME), "01:02:00+00:53:28"),
+    "time-nines": (
+        time,
+        time(19, 59, 59, 999999, tzinfo=NINES_OFFSET),
+        "19:59:59.999999+19:59:59.999999",
+    ),
     "time-tiny-offset": (
         time,
         time(1, 2, tzinfo=timezone(timedelta(milliseconds=-500))),
@@ -86,10 +105,13 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
         UUID("12345678-1234-5678-9ABC-DEF012345678"),
         "12345678-1234-5678-9abc-def012345678",
     ),
+    "uuid-biggest": (UUID, UUID("f" * 32), "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+    "uuid-nines": (UUID, UUID("9" * 32), "99999999-9999-9999-9999-999999999999"),
     "decimal": (Decimal, Decimal("1.10"), "1.10"),
     "decimal-exponent": (Decimal, Decimal("1E+30"), "1E+30"),
     "decimal-negative-zero": (Decimal, Decimal("-0.00"), "-0.00"),
     "decimal-long": (Decimal, Decimal("9" * 60 + ".1"), "9" * 60 + ".1"),
+    "decimal-every-digit": (Decimal, Decimal("1.234567890E+1234567890"), "1.234567890E+1234567890"),
     "decimal-tiny": (Decimal, Decimal("1E-400"), "1E-400"),
     "bytes": (bytes, b"\0\xff\xfe", "AP/+"),
     "bytes-padded": (bytes, b"a", "YQ=="),
@@ -98,6 +120,15 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     "list-bare": (list, ["a", {"b": [None]}], ["a", {"b": [None]}]),
     "list-typing": (typing.List[int], [1], [1]),  # noqa: UP006 - what older code writes
     "list-nested": (list[list[bytes]], [[b"a"], []], [["YQ=="], []]),
+    "list-of-offsets": (
+        list[datetime],
+        [
+            datetime(2024, 1, 1, tzinfo=KATHMANDU),
+            datetime(2024, 1, 2, tzinfo=UTC),
+            datetime(2024, 1, 3, tzinfo=KATHMANDU),
+        ],
+        ["2024-01-01T00:00:00+05:45", "2024-01-02T00:00:00+00:00", "2024-01-03T00:00:00+05:45"],
+    ),
     "tuple": (tuple[int, str], (1, "a"), [1, "a"]),
     "tuple-any-length": (tuple[int, ...], (1, 2, 3), [1, 2, 3]),
     "tuple-empty": (tuple[()], (), []),
@@ -161,6 +192,7 @@ ACCEPTED: dict[str, tuple[Any, Any, Any]] = {
     "union-tuple": (tuple[int, ...] | str, (1,), [1]),
     "union-nested": (Cat | Dog, Dog("puppy", "Rex"), {"kind": "puppy", "name": "Rex"}),
     "union-nested-and-none": (Cat | Dog | None | str, Cat("cat"), {"kind": "cat", "lives": 9}),
+    "union-beside-nested": (str | Point, "a", "a"),
     "union-nested-in-list": (list[Cat | Dog], [Cat("cat", 1)], [{"kind": "cat", "lives": 1}]),
     "nested-attrs": (Point, Point(1, 2), {"x": 1, "y": 2}),
     "nested-private-name": (Tagged, Tagged("a", shown=2), {"name": "a", "_hidden": 2}),

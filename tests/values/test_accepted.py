@@ -120,6 +120,7 @@ SPELLINGS: dict[str, tuple[Any, str, Any]] = {
         "2024-01-01T10:20-01:00",
         datetime(2024, 1, 1, 10, 20, tzinfo=timezone(timedelta(hours=-1))),
     ),
+    "time-to-the-minute": (time, "10:20", time(10, 20)),
     "time-z": (time, "10:20:30Z", time(10, 20, 30, tzinfo=UTC)),
     "uuid-upper-case": (UUID, "ABCDEF01-0000-0000-0000-000000000000", UUID("abcdef01-0000-0000-0000-000000000000")),
     "decimal-small-e": (Decimal, "1e30", Decimal("1E+30")),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pytest
 
-from atleastonce import InvalidTask, Task
+from atleastonce import InvalidTask, Task, TaskRecord, UnreadableTask
 
 from .kit import Point, refusal, same, task_class
 
@@ -43,6 +43,7 @@ def test_defaults_and_factories() -> None:
 def test_validators_run_at_construction_and_before_a_write(memory: Any) -> None:
     class Sample(Task):
         x: int = attrs.field(validator=attrs.validators.gt(0))
+        y: int = 0
 
     with pytest.raises(ValueError, match="'x' must be > 0"):  # the application's own error, from its own constructor
         Sample(task_list="l", x=0)
@@ -52,6 +53,47 @@ def test_validators_run_at_construction_and_before_a_write(memory: Any) -> None:
     refusal(lambda: memory.save(task))
     refusal(task.as_hash)
     assert memory.count("l") == 0
+
+
+def test_validators_and_converters_run_when_a_task_is_read(memory: Any) -> None:
+    class Checked(Task):
+        x: int = attrs.field(validator=attrs.validators.gt(0))
+        y: int
+
+    class Converted(Task):
+        x: str = attrs.field(converter=str.strip)
+        y: int
+
+    refusal(lambda: Task.from_hash({"task_list": "l", "id": "one", "type": "Checked", "data": {"x": 0, "y": 1}}))
+    assert Task.from_hash({"task_list": "l", "id": "one", "type": "Converted", "data": {"x": " a ", "y": 1}}).x == "a"
+    memory._backend.store(
+        [TaskRecord("l", "1", "Checked", b'{"x":0,"y":1}'), TaskRecord("l", "2", "Converted", b'{"x":" a ","y":1}')]
+    )
+    checked, converted = memory.all("l")
+    assert type(checked) is UnreadableTask
+    assert converted.x == "a"
+
+
+def test_a_validator_may_say_itself_why_it_refuses(memory: Any) -> None:
+    def not_below_zero(_task: Any, _field: Any, value: int) -> None:
+        if value < 0:
+            raise InvalidTask("below zero")
+
+    class Sample(Task):
+        x: int = attrs.field(validator=not_below_zero)
+
+    assert str(refusal(lambda: Sample.build(task_list="l", data={"x": -1}))) == "below zero"
+    task = Sample(task_list="l", x=1)
+    task.__dict__["x"] = -1
+    assert str(refusal(lambda: memory.save(task))) == "below zero"
+
+
+def test_a_type_given_to_attrs_in_place_of_an_annotation() -> None:
+    class Sample(Task):
+        x = attrs.field(type=int)
+
+    assert again(Sample(task_list="l", x=5)).x == 5
+    refusal(lambda: Sample(task_list="l", x="5"))
 
 
 def test_what_a_converter_makes_is_checked() -> None:
@@ -219,6 +261,16 @@ def test_a_field_that_was_deleted_is_told(memory: Any) -> None:
     assert memory.count("l") == 0
 
 
+def test_a_field_that_is_not_set_at_construction_is_told() -> None:
+    class Sample(Task):
+        x: int
+
+        def __attrs_post_init__(self) -> None:
+            del self.x
+
+    assert "'x'" in str(refusal(lambda: Sample(task_list="l", x=1)))
+
+
 def test_the_definition_of_a_class_in_a_nested_function_of_a_method() -> None:
     class Outer:
         def make(self) -> Any:
@@ -283,6 +335,9 @@ class TestTypeStatements:
     @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
     def test_type_parameters(self, future: str) -> None:
         error = refusal(lambda: self.run(f"{future}class Sample[T](Task):\n    x: list[T]\n"))
+        assert "type variable T" in str(error)
+        mixin = f"{future}import attrs\n@attrs.define(slots=False)\nclass Mixin[T]:\n    x: list[T]\n"
+        error = refusal(lambda: self.run(f"{mixin}class Sample(Mixin[int], Task):\n    pass\n"))
         assert "type variable T" in str(error)
         error = refusal(lambda: self.run(f"{future}type Many[T] = list[T]\nclass Sample(Task):\n    x: Many[int]\n"))
         assert "Many[int]" in str(error)

@@ -53,6 +53,22 @@ def with_run_at_and_meta() -> Any:
     )
 
 
+def claimed() -> Any:
+    type("Golden", (Task,), {"__module__": __name__})
+    return Task.from_hash(
+        {
+            "task_list": "golden",
+            "id": "claimed",
+            "type": "Golden",
+            "data": {},
+            "saved_at": SAVED_AT,
+            "run_at": SAVED_AT + 1,
+            "meta": {"trace": "a"},
+            "claim_token": "0123456789abcdef0123456789abcdef",
+        }
+    )
+
+
 def with_extra() -> Any:
     cls = task_class(int, name="Golden")
     return cls.build(task_list="golden", id="extra", data={"z": [1, {"b": None}], "x": 1, "a": 2.5})
@@ -66,6 +82,7 @@ SPECIAL = {
     "versioned": versioned,
     "saved": saved,
     "run-at-and-meta": with_run_at_and_meta,
+    "claimed": claimed,
     "extra": with_extra,
     "odd-keys": with_odd_keys,
 }

@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from atleastonce import InvalidTask, Task, defaults
+from atleastonce import InvalidTask, Task, TaskRecord, defaults
+from atleastonce.codec import task_of
 from atleastonce.keys import check_id, check_task_list, check_type
 
 from .kit import refusal, task_class
@@ -85,6 +86,13 @@ def test_every_way_in(name: str, key: Any, store: Any) -> None:
 def test_lists_to_read(key: Any, store: Any) -> None:
     for call in (lambda: store.all(key), lambda: list(store.all(key)), lambda: store.count(key)):
         refusal(call)
+
+
+@pytest.mark.parametrize("key", [("\udfff", "one"), ("l", "\udfff"), ("é", "\udfff"), ("\udfff", "é")], ids=ascii)
+def test_a_stored_key_that_is_no_text(key: Any) -> None:
+    """As a damaged file may hold it."""
+    task_class(int)
+    assert "lone surrogate" in str(refusal(lambda: task_of(TaskRecord(*key, "Sample", b'{"x":1}'))))
 
 
 @bad_key

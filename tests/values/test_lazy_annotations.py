@@ -6,8 +6,9 @@ This module must not import `TaskStore`: `Task` has a ClassVar whose annotation 
 from __future__ import annotations
 
 import enum
+import types
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NewType
 
 import attrs
 import pytest
@@ -31,6 +32,9 @@ class Early(Task, tag="tests.values.early"):
 class Later:
     n: int
     inner: Later | None = None
+
+
+InText = NewType("InText", "Later")
 
 
 class OnlyForTypeCheckers(Task, tag="tests.values.only_for_type_checkers"):
@@ -79,6 +83,14 @@ def test_a_name_that_never_appears_is_told_at_the_first_use() -> None:
         OnlyForTypeCheckers(task_list="l", x=1)
 
 
+def test_text_that_typing_does_not_resolve_is_told_at_the_first_use() -> None:
+    class UsesText(Task):
+        x: InText
+
+    with pytest.raises(InvalidTask, match="an annotation cannot be resolved: Later"):
+        UsesText(task_list="l", x=Later(1))
+
+
 def test_names_local_to_a_function() -> None:
     class Colour(enum.Enum):
         RED = "red"
@@ -116,3 +128,17 @@ def test_types_known_later_are_checked_at_the_first_use() -> None:
             UsesUnfit(task_list="l", x=None)
     finally:
         del globals()["Unfit"]
+
+
+def test_a_name_in_a_module_that_is_still_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = types.ModuleType("half")
+    monkeypatch.setitem(globals(), "half", module)
+
+    class UsesHalf(Task):
+        x: half.Later  # noqa: F821 - in the module's namespace, see above
+
+    with pytest.raises(InvalidTask, match="'half' has no attribute 'Later'"):
+        UsesHalf(task_list="l", x=Later(1))
+    module.Later = Later
+    task = UsesHalf(task_list="l", x=Later(1))
+    assert round_trip(task) == task

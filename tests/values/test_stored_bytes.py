@@ -10,7 +10,7 @@ import pytest
 
 from atleastonce import InvalidTask, TaskRecord, TaskStore, UnreadableTask
 
-from .kit import Node, same, task_class
+from .kit import Node, refusal, same, task_class
 
 BIG = b"18446744073709551616"  # 2**64: orjson loads it as a float
 SMALL = b"-9223372036854775809"
@@ -76,6 +76,7 @@ UNREADABLE: dict[str, tuple[Any, bytes]] = {
     "missing": (int, b"{}"),
     "other-case": (int, b'{"X":1}'),
     "deep-any": (Any, b'{"x":%s1%s}' % (b"[" * 255, b"]" * 255)),
+    "one-level-deeper-than-can-be-written": (Any, b'{"x":%s1%s}' % (b"[" * 254, b"]" * 254)),
     "deeper-than-a-parser-goes": (Any, b'{"x":%s1%s}' % (b"[" * 100_000, b"]" * 100_000)),
     "deep-nested-class": (Node, b'{"x":%s{"value":1}%s}' % (b'{"value":1,"children":[' * 400, b"]}" * 400)),
     "deep-extra": (int, b'{"x":1,"more":%s1%s}' % (b"[" * 300, b"]" * 300)),
@@ -93,6 +94,11 @@ def test_what_cannot_be_read_exactly_is_left_as_it_is(annotation: Any, data: byt
     store.save(task)
     assert store._backend.find("l", "2").data == data
     assert [type(task) for task in store.all("l", cls=cls)] == []
+
+
+def test_one_field_of_no_type_is_enough_to_look_closer(store: Any) -> None:
+    task_class(Any, __annotations__={"given": int, "x": Any})
+    assert type(read(store, b'{"given":1,"x":%s}' % BIG).reason) is InvalidTask
 
 
 READABLE: dict[str, tuple[Any, bytes, Any]] = {
@@ -146,6 +152,24 @@ def test_whatever_could_be_saved_can_be_read(annotation: Any, make: Any, key: st
     assert store.find("l", "one") == task
     assert cls.from_hash(task.as_hash()) == task
     assert cls.build(task_list="l", id="one", data=task.data) == task
+    more = cls.build(task_list="l", id="two", data={**task.data, "more": deep(200)})
+    store.save(more)
+    assert store.find("l", "two") == more
+
+
+@pytest.mark.parametrize("levels", [253, 254])
+def test_typed_containers_around_a_deep_value(levels: int, memory: Any) -> None:
+    annotation: Any = Any
+    value: Any = json.loads("[" * 200 + "1" + "]" * 200)
+    for _ in range(levels - 200):
+        annotation, value = list[annotation], [value]
+    task = task_class(annotation)(task_list="l", id="one", x=value)
+    if levels == 253:  # and the object around all
+        memory.save(task)
+        assert memory.find("l", "one") == task
+    else:
+        assert "cannot be written as JSON" in str(refusal(lambda: memory.save(task)))
+        refusal(task.as_hash)
 
 
 @pytest.mark.parametrize("annotation", [Node, NewType("Tree", Node)])
@@ -165,6 +189,34 @@ def test_deep_nested_classes_are_refused_or_come_back(annotation: Any, levels: i
         assert levels <= 48
         assert memory.find("l", "one") == task
         assert cls.from_hash(task.as_hash()) == task
+
+
+def test_a_class_that_may_hold_itself_nests_100_levels_deep(memory: Any) -> None:
+    """Seen when the task is made: at a save it may be too late to mend it."""
+    node = Node(0)
+    for value in range(97):
+        node = Node(value, parent=node)  # a level each, between `data` and the list of the first
+    cls = task_class(Node)
+    task = cls(task_list="l", id="one", x=node)
+    memory.save(task)
+    assert memory.find("l", "one") == task
+    deeper = Node(97, parent=node)
+    assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=deeper)))
+    task.x = deeper
+    assert "nest too deeply" in str(refusal(lambda: memory.save(task)))
+
+
+def test_nesting_that_python_cannot_follow_is_a_typed_error(memory: Any) -> None:
+    """250 levels are well-formed JSON, yet take more frames of the stack than there are by default."""
+    wire: Any = {"value": 0}
+    for value in range(250):
+        wire = {"value": value, "parent": wire}
+    cls = task_class(Node, __annotations__={"given": int, "x": Node}, given=5)
+    for data in ({"given": 1, "x": wire}, {"given": 1, "x": wire, "more": 1}, {"x": wire}):
+        assert "nests too deeply" in str(refusal(lambda data=data: cls.build(task_list="l", data=data)))
+        reason = read(memory, json.dumps(data).encode()).reason
+        assert type(reason) is InvalidTask
+        assert "nests too deeply" in str(reason)
 
 
 def test_data_over_the_backends_limit() -> None:

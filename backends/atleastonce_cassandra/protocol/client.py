@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
 from .clock import Clock
+from .known import Known
 from .places import Place
 from .versions import VersionGiver
 
@@ -38,21 +40,30 @@ class Registered:
         self._places.clear()
 
 
+def unguessable() -> str:
+    """The token of a claim: never the same again, in a fork neither."""
+    return secrets.token_hex(16)
+
+
 class Client:
     """What the verbs of one process share.
 
     Args:
         clock: the time by the servers.
         draw: gives a random integer below its argument.
+        token: gives what nobody can guess, and nobody was given before; in a fork too.
     """
 
-    def __init__(self, clock: Clock, draw: Callable[[int], int]) -> None:
+    def __init__(self, clock: Clock, draw: Callable[[int], int], token: Callable[[], str] = unguessable) -> None:
         self.clock = clock
         self.draw = draw
+        self.token = token
         self.versions = VersionGiver(clock.now, draw)
         self.registered = Registered()
+        self.known = Known()
 
     def forget(self) -> None:
         """In a forked child."""
         self.versions.forget()
         self.registered.forget()
+        self.known.forget()

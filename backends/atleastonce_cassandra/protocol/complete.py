@@ -9,10 +9,13 @@ from .steps import Delete, Read, Steps
 from .versions import deletion_timestamp
 
 
-def complete(place: Place, keys: Sequence[tuple[bytes, int | None]]) -> Steps[None]:
-    """Delete what is stored under each id with a version not above the given one (microseconds; None: what is there now)."""
+def complete(place: Place, keys: Sequence[tuple[bytes, int | None]], *, dead: bool = False) -> Steps[None]:
+    """Delete what is stored under each id with a version not above the given one (microseconds; None: what is there now).
+
+    With `dead` among the dead letters.
+    """
     unknown = [id for id, version in keys if version is None]
-    there = (yield Read(place, unknown)) if unknown else {}
+    there = (yield Read(place, unknown, dead)) if unknown else {}
     last: dict[bytes, int] = {}
     for id, version in keys:
         if version is None:
@@ -21,4 +24,4 @@ def complete(place: Place, keys: Sequence[tuple[bytes, int | None]]) -> Steps[No
             version = there[id].version  # noqa: PLW2901 (it is the version from here on)
         last[id] = max(version, last.get(id, 0))
     if last:
-        yield Delete(place, [(id, deletion_timestamp(version)) for id, version in last.items()])
+        yield Delete(place, [(id, deletion_timestamp(version)) for id, version in last.items()], dead)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from .places import Place
+from .state import State
 
 T = TypeVar("T")
 
@@ -36,6 +38,42 @@ class Stored(NamedTuple):
     cell: bytes
 
 
+class Found(NamedTuple):
+    """A row of the tasks as the driver gives it."""
+
+    id: bytes
+    task: tuple[Any, ...]
+    failure: tuple[Any, ...] | None
+    version: int
+
+
+class Failed(NamedTuple):
+    """What readers are to see of a version: how often it failed, and when it is due again."""
+
+    id: bytes
+    version: int
+    attempts: int
+    error: bytes
+    due_at: int | None
+
+
+class Change(NamedTuple):
+    """Of one row of the claims: from what it must be, None where it must not be there, to what it becomes."""
+
+    id: bytes
+    old: State | None
+    new: State
+
+
+class Swapped(NamedTuple):
+    """What became of a `Swap`."""
+
+    applied: bool | None
+    """All of it, or nothing of it; None where nobody knows: the answer was lost, or came too late."""
+    seen: Mapping[bytes, State] = MappingProxyType({})
+    """Where nothing was applied: the rows as they are; those that are not here are not there."""
+
+
 class Measure(NamedTuple):
     """Measure the clock. Answer: None."""
 
@@ -59,6 +97,8 @@ class Read(NamedTuple):
 
     place: Place
     ids: Sequence[bytes]
+    dead: bool = False
+    """Dead letters, not tasks."""
 
 
 class Delete(NamedTuple):
@@ -67,6 +107,8 @@ class Delete(NamedTuple):
     place: Place
     keys: Sequence[tuple[bytes, int]]
     """Pairs of id and write timestamp."""
+    dead: bool = False
+    """Dead letters, not tasks."""
 
 
 class ReadEmpty(NamedTuple):
@@ -86,12 +128,101 @@ class Unregister(NamedTuple):
     timestamp: int
 
 
+class ReadPage(NamedTuple):
+    """Read rows behind an id, in order, in a way that sees every acknowledged write. Answer: a list of `Found`.
+
+    Fewer than `limit` rows, those without a task counted, are the last ones.
+    """
+
+    place: Place
+    after: bytes
+    limit: int
+
+
+class ReadRows(NamedTuple):
+    """Read rows, in a way that sees every acknowledged write. Answer: a dict from id to `Found`, of the tasks that are there."""
+
+    place: Place
+    ids: Sequence[bytes]
+
+
+class ReadVersions(NamedTuple):
+    """Read which versions are there, in a way that sees every acknowledged write. Answer: a dict from id to version."""
+
+    place: Place
+    ids: Sequence[bytes]
+
+
+class ReadClaims(NamedTuple):
+    """Read rows of the claims. Answer: a dict from id to `State`, of those that are there.
+
+    Where it is `settled`, what is under way is ended first, one way or the other, and can't be applied later on. Else the answer is
+    a hint, and it is for a `Swap` to find out whether it is true.
+    """
+
+    place: Place
+    ids: Sequence[bytes]
+    settled: bool = False
+
+
+class Swap(NamedTuple):
+    """Make all changes, or none where a row is not as it must be. Never sent twice. Answer: `Swapped`."""
+
+    place: Place
+    changes: Sequence[Change]
+    now: int
+    """From when on, by the servers' clock, rows that nobody needs any more count their time."""
+
+
+class Report(NamedTuple):
+    """Write failed attempts, and when it is due, into the tasks' rows, for readers. Answer: None, once acknowledged."""
+
+    place: Place
+    failures: Sequence[Failed]
+    now: int
+    """Of two that show when a task is due, the later one counts."""
+
+
+class RegisterDead(NamedTuple):
+    """Write the place into the registry of the dead letters. Answer: None, once acknowledged."""
+
+    place: Place
+    timestamp: int
+
+
+class Bury(NamedTuple):
+    """Move a task to the dead letters, in one mutation: there as of its version, and here deleted as of just above it. Answer: None."""
+
+    place: Place
+    found: Found
+    attempts: int
+    error: bytes
+    died_at: int
+
+
 class Wait(NamedTuple):
     """Let time pass. Answer: None."""
 
     duration: int
 
 
-Step = Measure | Register | Write | Read | Delete | ReadEmpty | Unregister | Wait
+Step = (
+    Measure
+    | Register
+    | Write
+    | Read
+    | Delete
+    | ReadEmpty
+    | Unregister
+    | Wait
+    | ReadPage
+    | ReadRows
+    | ReadVersions
+    | ReadClaims
+    | Swap
+    | Report
+    | RegisterDead
+    | Bury
+)
 Steps = Generator[Step, Any, T]
 """A protocol: yields steps, is sent their answers (or thrown their errors), returns T."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
+from ..claiming import is_due, lease_us
 from ..defaults import default_store
 from ..exceptions import HandoverFailed
-from ..store import TaskStore
+from ..store import TaskStore, save_claimed
 from ..task import Task
-from .handover import Broken, OnResult, To, hand, make_handover
+from .handover import To, hand, make_handover
+from .heartbeats import Heartbeats, releasing
 from .report import RunReport, Tally
+from .run import Broken, OnResult, Run
 from .stopping import noting
 
 BATCH_TASKS = 1_000
@@ -19,7 +23,12 @@ BATCH_S = 0.05
 
 
 def dispatch(
-    tasks: Iterable[Task], to: To, *, store: TaskStore | None = None, on_result: OnResult | None = None
+    tasks: Iterable[Task],
+    to: To,
+    *,
+    store: TaskStore | None = None,
+    on_result: OnResult | None = None,
+    lease: timedelta | None = None,
 ) -> RunReport:
     """Save every task, in batches, and hand each over once its save returned.
 
@@ -29,8 +38,12 @@ def dispatch(
             the hash, such as a broker's send.
         store: where to save; the default store if None.
         on_result: called with each task and its result, in this thread, for tasks that an executor completed.
+        lease: claim the tasks as they are saved, for so long unless renewed, so that a redrive meanwhile leaves them alone. With an
+            executor the lease is renewed until the task is done. With a callable it is not, but by `perform`, so give it the
+            longest time that a message waits. None: nothing is claimed.
 
-    A task that fails is counted and stays pending; `redrive` takes it up. Ctrl-C, or an error of `tasks` or `on_result`, goes
+    A task that fails is counted and stays pending; `redrive` takes it up. One whose ``run_at`` is still to come is saved, not handed
+    over, and left to a redrive. Ctrl-C, or an error of `tasks` or `on_result`, goes
     through once running tasks are done, with a note of what is left; what was generated until then is saved
     (not the batch of a task that is itself invalid: the error's ``.batch`` names it).
 
@@ -38,14 +51,18 @@ def dispatch(
         HandoverFailed: the pool or broker broke, or refused ten tasks in a row. The rest of the tasks was saved
             all the same; ``.report`` has the counts, the cause what it raised.
         InvalidTask, StoreError: a save failed; see ``.batch``.
-        ConfigurationError: `to` cannot be used, or not with this store.
+        InvalidTask: also a lease that is none.
+        ConfigurationError: `to` cannot be used, or not with this store; a lease on a store without claims.
     """
     bound = default_store() if store is None else store
+    claimed_for = None if lease is None else lease_us(lease)
+    heartbeats = None if claimed_for is None else Heartbeats(bound, claimed_for)
     tally = Tally()
-    handover = make_handover(to, bound, tally, on_result)
+    run = Run(store=bound, tally=tally, on_result=on_result, heartbeats=heartbeats)
+    handover = make_handover(to, run)
     broken: Broken | None = None
-    with noting(tally, handover):
-        for batch in _saved(tasks, bound, tally):
+    with releasing(bound, heartbeats), noting(tally, handover):
+        for batch in _saved(tasks, run, claimed_for):
             for task in batch if broken is None else ():
                 try:
                     hand(task, handover, tally)
@@ -60,13 +77,42 @@ def dispatch(
     if broken is not None:
         raise HandoverFailed(
             f"handing over stopped: {broken}; {report.saved:,} tasks were saved and {report.handed:,} handed over, "
-            f"{report.left:,} are pending: redrive them",
+            f"{report.left - report.dead:,} are pending: redrive them",
             report=report,
         ) from broken.__cause__
     return report
 
 
-def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[list[Task]]:
+def _save(tasks: list[Task], run: Run, lease: int | None) -> list[Task]:
+    """Save them all. Those to be handed over: due, and not taken up by a redrive since they were saved."""
+    store, tally = run.store, run.tally
+    now = run.claiming.clock()
+    due: list[Task] = []
+    later: list[Task] = []
+    for task in tasks:
+        (due if _is_due(task, now) else later).append(task)
+    before = tally.saved
+
+    def progress(done: int) -> None:  # a batch of much data is saved in parts, and the last may fail
+        tally.seen += before + done - tally.saved
+        tally.saved = before + done
+
+    if lease is None:
+        store.save_all(tasks, progress=progress)
+        return due
+    ours = save_claimed(store, due, lease, progress)
+    before = tally.saved
+    store.save_all(later, progress=progress)
+    tally.seen -= len(due) - len(ours)  # a redrive has them, and their state is its to tell
+    run.hold(ours)
+    return ours
+
+
+def _is_due(task: object, now: int) -> bool:
+    return not isinstance(task, Task) or is_due(task, now)  # what is no task is refused by the save
+
+
+def _saved(tasks: Iterable[Task], run: Run, lease: int | None) -> Iterator[list[Task]]:
     batch: list[Task] = []
     last_save = float("-inf")
 
@@ -74,13 +120,7 @@ def _saved(tasks: Iterable[Task], store: TaskStore, tally: Tally) -> Iterator[li
         nonlocal batch, last_save
         last_save = time.monotonic()
         saved, batch = batch, []
-        before = tally.saved
-
-        def progress(done: int) -> None:  # a batch of much data is saved in parts, and the last may fail
-            tally.saved = tally.seen = before + done
-
-        store.save_all(saved, progress=progress)
-        return saved
+        return _save(saved, run, lease)
 
     try:
         for task in tasks:

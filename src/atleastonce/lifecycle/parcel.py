@@ -6,7 +6,10 @@ import pickle
 from typing import Any
 
 from .. import codec
+from ..claiming import claiming_of
+from ..exceptions import ClaimLost, StoreError
 from ..execution import execute
+from ..settling import Fate, settle
 from ..store import TaskStore, reopen
 from ..task import Task
 from .report import error_text
@@ -46,10 +49,12 @@ class Outcome:
     """What became of one task in a worker. An error crosses as text: an exception may not unpickle.
 
     Attributes:
-        error: ``Type: message``; None where the task was executed and completed.
+        error: ``Type: message``; None where the task was executed and completed, or its claim was lost.
+        fate: what became of it; None where it was not begun: its claim was lost, or it could not be opened here.
     """
 
-    def __init__(self, *, error: str | None = None, result: Any = None) -> None:
+    def __init__(self, fate: Fate | None, *, error: str | None = None, result: Any = None) -> None:
+        self.fate = fate
         self.error = error
         self._result = result
         self._pickled: bytes | None = None
@@ -61,14 +66,14 @@ class Outcome:
             raise TypeError(f"the task is completed, but its result could not be sent back: {self._lost}")
         return self._result if self._pickled is None else pickle.loads(self._pickled)  # noqa: S301 - from our own worker
 
-    def __getstate__(self) -> tuple[str | None, bytes | None, str | None]:
+    def __getstate__(self) -> tuple[Fate | None, str | None, bytes | None, str | None]:
         try:
-            return self.error, pickle.dumps(self._result), self._lost
+            return self.fate, self.error, pickle.dumps(self._result), self._lost
         except Exception as error:  # noqa: BLE001 - pickling runs the result's own code
-            return self.error, None, error_text(error)
+            return self.fate, self.error, None, error_text(error)
 
-    def __setstate__(self, state: tuple[str | None, bytes | None, str | None]) -> None:
-        self.error, self._pickled, self._lost = state
+    def __setstate__(self, state: tuple[Fate | None, str | None, bytes | None, str | None]) -> None:
+        self.fate, self.error, self._pickled, self._lost = state
         self._result = None
 
 
@@ -76,8 +81,27 @@ def run_parcel(parcel: Parcel) -> Outcome:
     """In the worker: execute the task and complete it. Never raises."""
     try:
         task, store = parcel.open()
-        result = execute(task)
-        store.complete(task)
+        claiming_of(store).begin(task)
+    except ClaimLost:
+        return Outcome(None)
+    except BaseException as error:  # noqa: BLE001 - as below
+        return Outcome(None, error=error_text(error))
+    try:
+        return _run(task, store)
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt too: the worker serves other tasks
-        return Outcome(error=error_text(error))
-    return Outcome(result=result)
+        claiming_of(store).let_go(task)
+        return Outcome(Fate.FAILED, error=error_text(error))
+
+
+def _run(task: Task, store: TaskStore) -> Outcome:
+    try:
+        result = execute(task)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a task may raise anything; here an exit ends nothing else
+        fate = settle(store, task, error)
+        return Outcome(fate, error=None if fate is Fate.COMPLETED else error_text(error))
+    try:
+        store.complete(task)
+    except StoreError as error:
+        claiming_of(store).let_go(task)
+        return Outcome(Fate.FAILED, error=error_text(error))
+    return Outcome(Fate.COMPLETED, result=result)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
+from ..claiming import claiming_of
 from ..defaults import default_store
+from ..exceptions import StoreError
 from ..execution import execute
+from ..settling import settle
 from ..store import TaskStore
 from ..task import Task
+from ..verdicts import Discard, Snooze
+from .heartbeats import kept_alive
 
 
 def perform(
@@ -16,8 +22,13 @@ def perform(
 ) -> Any:
     """Execute the task of a hash and complete it; returns what `execute` returned.
 
-    It does not look whether the task is still pending: a hash that a broker delivers twice is executed twice.
-    What `execute` raises goes through unchanged, and the task stays pending. An async `execute` is run by ``asyncio.run``.
+    A hash with a ``claim_token`` is performed under that claim: where it is lost, nothing is executed; else its lease is renewed for as
+    long as `execute` runs. Without one it does not look whether the task is still pending: a hash that a broker delivers twice is
+    executed twice.
+
+    What `execute` raises goes through unchanged, and the task stays pending, with one failed attempt more where the backend
+    keeps these (so it may be dead then, see `Task`). KeyboardInterrupt, SystemExit and the like cost none. `Snooze` and
+    `Discard` do not go through: None is returned. An async `execute` is run by ``asyncio.run``.
 
     Args:
         task_hash: what `Task.as_hash` gave, perhaps in another process; its class must be imported here.
@@ -26,12 +37,29 @@ def perform(
 
     Raises:
         InvalidTask, UnknownTaskType: the hash cannot be read here; nothing was done.
-        ConfigurationError: async `execute` inside a running event loop; nothing was done.
+        ConfigurationError: async `execute` inside a running event loop, or a claim on a store without claims; nothing was done.
+        ClaimLost: the claim of the hash is lost; nothing was done.
         StoreError: it was executed, but completing it failed; it may run again.
     """
     task = Task.from_hash(task_hash)
     bound = default_store() if store is None else store
     task.__dict__["_store"] = bound
-    result = execute(task, **(options or {}))
-    bound.complete(task)
+    claiming = claiming_of(bound)
+    lease = claiming.begin(task)
+    with nullcontext() if lease is None else kept_alive(bound, task, lease):
+        try:
+            result = execute(task, **(options or {}))
+        except Exception as error:
+            settle(bound, task, error)
+            if isinstance(error, Snooze | Discard):
+                return None
+            raise
+        except BaseException:  # a shutdown is no fault of the task
+            claiming.let_go(task)
+            raise
+        try:
+            bound.complete(task)
+        except StoreError:
+            claiming.let_go(task)
+            raise
     return result

@@ -23,7 +23,7 @@ def noting(tally: Tally, handover: Handover) -> Iterator[None]:
         report = tally.report()
         error.add_note(
             f"the run stopped here: {report.completed:,} tasks were completed, {report.failed:,} failed, "
-            f"{report.left:,} are left pending: redrive them"
+            f"{report.left - report.dead:,} are left pending: redrive them"
         )
         raise
 

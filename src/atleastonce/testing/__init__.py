@@ -12,7 +12,7 @@ except ModuleNotFoundError:
 
 # So that a failing assert of the suite shows its values: before these are imported. (The fixtures have no asserts; but pytest
 # warns of a plugin that somebody imported before it was named as one, unless it was rewritten.)
-REWRITTEN = ("clauses", "conformance", "machine", "fixtures", "cassandra")
+REWRITTEN = ("clauses", "conformance", "machine", "claim_machine", "fixtures", "cassandra")
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in REWRITTEN))
 
 from .clock import TestClock  # noqa: E402  # as above

@@ -1,16 +1,24 @@
-"""`BackendConformance`: the whole contract of `DataInterface` as a test class to subclass."""
+"""`BackendConformance`: the whole contract of `DataInterface`, and of `ClaimsInterface`, as a test class to subclass."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 
+from atleastonce.interface import DataInterface
+
 from .clauses.base import OpenBackend
-from .clauses.damage import DamageClauses
+from .clauses.claiming import ClaimingClauses
+from .clauses.claims import with_claims
+from .clauses.damaged_claims import DamagedClaimClauses
+from .clauses.dead import DeadClauses
 from .clauses.deleting import DeletingClauses
+from .clauses.failures import FailureClauses
 from .clauses.forks import ForkClauses
+from .clauses.leases import LeaseClauses
 from .clauses.lifetime import LifetimeClauses
 from .clauses.moving import MovingClauses
 from .clauses.reading import ReadingClauses
@@ -26,10 +34,14 @@ class BackendConformance(
     DeletingClauses,
     ReadingClauses,
     MovingClauses,
-    DamageClauses,
     LifetimeClauses,
     ThreadClauses,
     ForkClauses,
+    ClaimingClauses,
+    LeaseClauses,
+    FailureClauses,
+    DeadClauses,
+    DamagedClaimClauses,
 ):
     """Holds a backend to the contract. Subclass it in a test module and give it the one fixture::
 
@@ -38,7 +50,8 @@ class BackendConformance(
             def open_backend(self, tmp_path):
                 return lambda clock: MyStore(tmp_path / "tasks", clock=clock)
 
-    What a backend may say about itself: `persistent`, `many_records`, `deadline_s`, `order`, `crash`. A second, optional
+    What a backend may say about itself: `persistent`, `many_records`, `deadline_s`, `order`, `crash`; where it has claims, also
+    `lease_us`, `leases_follow_clock` and `let_pass`. One that announces no claims is not asked for them. A second, optional
     fixture, `damage`, lets the suite see what becomes of a damaged record.
 
     A clause that it cannot keep goes into `waivers`, with the reason; the test is then expected to fail, and fails
@@ -77,11 +90,23 @@ class BackendConformance(
         except ModuleNotFoundError as error:
             raise ImportError("this test needs hypothesis: pip install hypothesis") from error
 
-        play(
-            open_backend,
-            persistent=self.persistent,
-            crash=self.crash,
-            order=self.order,
-            examples=self.machine_examples,
-            steps=self.machine_steps,
-        )
+        play(open_backend, **self._play_options)
+
+    def test_random_sequences_of_calls_with_claims(self, open_backend: OpenBackend, backend: DataInterface) -> None:
+        """The same with the calls of `ClaimsInterface` among them."""
+        with_claims(backend)
+        from .claim_machine import ClaimMachine  # noqa: PLC0415  # as above
+        from .machine import play  # noqa: PLC0415
+
+        machine = partial(ClaimMachine, leases_follow_clock=self.leases_follow_clock)
+        play(open_backend, machine=machine, **self._play_options)
+
+    @property
+    def _play_options(self) -> dict[str, Any]:
+        return {
+            "persistent": self.persistent,
+            "crash": self.crash,
+            "order": self.order,
+            "examples": self.machine_examples,
+            "steps": self.machine_steps,
+        }

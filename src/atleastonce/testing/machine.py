@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count, islice
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from hypothesis import HealthCheck, settings
@@ -21,6 +21,9 @@ from atleastonce.record import TaskKey, TaskRecord
 
 from .clauses.base import Handles, OpenBackend
 from .clock import TestClock
+
+Key = tuple[str, str]
+"""Task list and id."""
 
 LISTS = ("one", "One", "two%")
 IDS = ("a", "A", "a ", "b", "\u00e4", "a\u0308", "z" * 300)
@@ -239,12 +242,13 @@ class BackendMachine(RuleBasedStateMachine):
         backend = self.objects[by]
         versions = backend.store(records)
         assert len(versions) == len(records)
+        before = self.given.get(id(backend))  # by earlier calls: among themselves only those of one key are in order
         for one, version in zip(records, versions, strict=True):
             key = (one.task_list, one.id)
             there = self.stored.get(key)
-            floors = (one.saved_at, there.saved_at if there else None, self.given.get(id(backend)))
+            floors = (one.saved_at, there.saved_at if there else None, before)
             assert all(version > floor for floor in floors if floor is not None), "a version did not grow"
-            self.given[id(backend)] = version
+            self.given[id(backend)] = max(version, self.given.get(id(backend), 0))
             self.versions.setdefault(key, []).append(version)
             self.stored[key] = attrs.evolve(one, saved_at=version)
             for reader in self.readers:
@@ -255,7 +259,11 @@ class BackendMachine(RuleBasedStateMachine):
     def delete(self, delete: list[TaskKey], by: int) -> None:
         """Delete, and do the same to the model."""
         self.objects[by].delete(delete)
-        for key in delete:
+        self.deleted(delete)
+
+    def deleted(self, keys: list[TaskKey]) -> None:
+        """Done to the model alone."""
+        for key in keys:
             there = self.stored.get((key.task_list, key.id))
             if there is None or there.saved_at is None or (key.saved_at is not None and there.saved_at > key.saved_at):
                 continue
@@ -293,17 +301,16 @@ def play(
     order: Callable[[str], Any],
     examples: int,
     steps: int,
+    machine: Callable[..., BackendMachine] = BackendMachine,
 ) -> None:
-    """Run the machine: `examples` sequences of at most `steps` calls, by the settings profile that is loaded."""
+    """Run a machine: `examples` sequences of at most `steps` calls, by the settings profile that is loaded."""
 
-    class Machine(BackendMachine):
+    def make() -> BackendMachine:
         """With its arguments: Hypothesis makes it without any."""
-
-        def __init__(self) -> None:
-            super().__init__(open_backend, persistent=persistent, crash=crash, order=order)
+        return machine(open_backend, persistent=persistent, crash=crash, order=order)
 
     run_state_machine_as_test(
-        Machine,
+        cast("type[RuleBasedStateMachine]", make),  # any callable that makes one will do
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,

@@ -11,7 +11,9 @@ import attrs
 import pytest
 
 from atleastonce import ConfigurationError, StoreError, Task, TaskStore
+from atleastonce.claims import Failure, Held
 from atleastonce.ids import new_id
+from atleastonce.record import TaskKey
 
 from .helpers import TIMEOUT_S, ids, opened, record
 
@@ -62,7 +64,7 @@ class TestGrants:
 
     def test_the_role_for_the_data_cannot_set_up(self, roles):
         store = opened(roles["data"])
-        assert len(store.setup(dry_run=True)) == 5
+        assert len(store.setup(dry_run=True)) == 8
         with pytest.raises(
             StoreError, match=r"may not set up .* run store.setup\(\) as a role that has CREATE"
         ) as caught:
@@ -72,7 +74,7 @@ class TestGrants:
 
     def test_the_role_for_the_schema_can(self, roles, strict_server, strict_keyspace):
         store = opened(roles["schema"])
-        assert len(store.setup()) == 5
+        assert len(store.setup()) == 8
         assert store.setup() == []
         store.close()
         with strict_server.session() as session:
@@ -91,6 +93,14 @@ class TestGrants:
         assert task_list in tasks.task_lists()
         tasks.complete(photos[0])
         assert backend.reindex() == 1
+        for dead in (False, True):
+            (it,) = backend.claim(task_list, lease=60_000_000, limit=9).records
+            held = Held(task_list, it.id, it.saved_at, it.claim.token)
+            assert backend.heartbeat([held]) != [None]
+            assert backend.fail(Failure(held=held, attempts=1 + dead, last_error="E", dead=dead))
+        assert backend.reindex() == 0
+        (dead,) = backend.dead(task_list)
+        backend.discard([TaskKey(task_list, dead.id, dead.saved_at)])
         tasks.complete_all(photos)
         assert tasks.count(task_list) == 0
         assert tasks.setup() == []  # there is nothing to do

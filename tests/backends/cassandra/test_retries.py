@@ -10,7 +10,7 @@ from cassandra.connection import ConnectionShutdown
 from cassandra.policies import RetryPolicy
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
 
-from atleastonce_cassandra.retries import MAX_RETRIES, Idempotent
+from atleastonce_cassandra.retries import MAX_RETRIES, Idempotent, Once
 
 LEVEL = ConsistencyLevel.LOCAL_QUORUM
 
@@ -71,4 +71,23 @@ def test_another_server_is_asked_a_few_times(fail, most, doubtful):
     decisions = [fail(Idempotent(), query, number) for number in range(10)]
     assert decisions[:most] == [(RetryPolicy.RETRY_NEXT_HOST, None)] * most  # None: at the same consistency
     assert decisions[most:] == [(RetryPolicy.RETHROW, None)] * (10 - most)
+    assert query.doubtful is doubtful
+
+
+@pytest.mark.parametrize(
+    ("fail", "most", "doubtful"),
+    [
+        (read_timeout, 0, True),
+        (write_timeout, 0, True),
+        (unavailable, 1, False),
+        (cut, 0, True),
+        (broken, 0, True),
+        (overloaded, MAX_RETRIES, False),
+        (starting, MAX_RETRIES, False),
+    ],
+)
+def test_a_lightweight_transaction_is_only_sent_again_where_nothing_was_done(fail, most, doubtful):
+    query = SimpleNamespace(doubtful=False)
+    decisions = [fail(Once(), query, number) for number in range(10)]
+    assert decisions == [(RetryPolicy.RETRY_NEXT_HOST, None)] * most + [(RetryPolicy.RETHROW, None)] * (10 - most)
     assert query.doubtful is doubtful

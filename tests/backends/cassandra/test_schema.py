@@ -8,13 +8,18 @@ import sys
 
 import pytest
 
+from atleastonce.claims import Held
 from atleastonce.exceptions import ConfigurationError, SchemaMissing
+from atleastonce.record import TaskKey
 from atleastonce_cassandra.schema import GC_GRACE_SECONDS
+from atleastonce_cassandra.settings import SCHEMA_VERSION
 from atleastonce_cassandra.tables import Tables
 
 from .helpers import TIMEOUT_S, environment, ids, opened, record
 
-TABLES = {"tasks", "tasks_segments", "tasks_lists", "tasks_settings"}
+OF_VERSION_1 = ("tasks", "tasks_segments", "tasks_lists", "tasks_settings")
+SINCE_VERSION_2 = ("tasks_claims", "tasks_dead", "tasks_dead_segs")
+TABLES = {*OF_VERSION_1, *SINCE_VERSION_2}
 
 SET_UP = """
 import sys
@@ -39,6 +44,23 @@ def tables(server, keyspace):
 def set_settings(session, assignments):
     """As `setup` writes them: plain writes and LWT on one row don't go together."""
     session.execute(f"UPDATE tasks_settings SET {assignments} WHERE one = 1 IF EXISTS")
+
+
+def set_up_by_eight(url):
+    """Threads of two processes."""
+    command = [sys.executable, "-c", SET_UP, url]
+    children = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
+        for _ in range(2)
+    ]
+    for child in children:
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate(timeout=200)
+        assert child.returncode == 0
 
 
 @pytest.fixture(scope="class")
@@ -73,6 +95,7 @@ class TestFromNothing:
             f'CREATE TABLE IF NOT EXISTS "{cassandra_keyspace}".tasks',
             f'CREATE TABLE IF NOT EXISTS "{cassandra_keyspace}".tasks_segments',
             f'CREATE TABLE IF NOT EXISTS "{cassandra_keyspace}".tasks_lists',
+            *(f'CREATE TABLE IF NOT EXISTS "{cassandra_keyspace}".{name}' for name in SINCE_VERSION_2),
             f'CREATE TABLE IF NOT EXISTS "{cassandra_keyspace}".tasks_settings',
             f'INSERT INTO "{cassandra_keyspace}".tasks_settings',
         ]
@@ -80,19 +103,7 @@ class TestFromNothing:
         store.close()
 
     def test_eight_in_two_processes_at_once(self, cassandra_server, cassandra_keyspace, plain):
-        command = [sys.executable, "-c", SET_UP, f"{plain}&replication_factor=1"]
-        children = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
-            for _ in range(2)
-        ]
-        for child in children:
-            assert child.stdout.readline() == "ready\n"
-        for child in children:
-            child.stdin.write("go\n")
-            child.stdin.flush()
-        for child in children:
-            child.communicate(timeout=200)
-            assert child.returncode == 0
+        set_up_by_eight(f"{plain}&replication_factor=1")
         names = Tables(cassandra_keyspace, "tasks")
         assert tables(cassandra_server, cassandra_keyspace) == {name: names.id_of(name) for name in TABLES}
         store = opened(plain)
@@ -131,6 +142,64 @@ class TestFromNothing:
         store.close()
 
 
+class TestFromVersion1:
+    """Tables as the release before claims left them."""
+
+    @pytest.fixture
+    def old(self, session, url):
+        for name in SINCE_VERSION_2:
+            session.execute(f"DROP TABLE IF EXISTS {name}")
+        session.execute("ALTER TABLE tasks DROP IF EXISTS due")
+        set_settings(session, "schema_version = 1")
+        return url
+
+    def test_what_there_was_works_without_a_migration(self, old, store, task_list):
+        store.store([record("1", task_list)])
+        assert ids(store, task_list) == ["1"]
+        assert store.reindex() > 0
+        store.delete([TaskKey(task_list, "1")])
+        assert ids(store, task_list) == []
+
+    def test_claims_ask_for_it(self, old, store, task_list):
+        for use in (
+            lambda: store.claim(task_list, lease=1_000_000, limit=1),
+            lambda: store.claim_saved([TaskKey(task_list, "1", 4)], lease=1_000_000),
+            lambda: store.heartbeat([Held(task_list, "1", 4, "token")]),
+            lambda: list(store.dead(task_list)),
+            lambda: store.discard([TaskKey(task_list, "1", 4)]),
+        ):
+            with pytest.raises(SchemaMissing, match=r"version 1 of the tables.*run store\.setup\(\) once") as caught:
+                use()
+            assert caught.value.outcome == "not_applied"
+
+    def test_a_dry_run_changes_nothing(self, cassandra_server, cassandra_keyspace, old, store):
+        alter, *creates, update = store.setup(dry_run=True)
+        assert (
+            alter == f'ALTER TABLE "{cassandra_keyspace}".tasks ADD IF NOT EXISTS (due frozen<tuple<bigint, bigint>>)'
+        )
+        assert [statement.partition(" (")[0].rpartition(".")[2] for statement in creates] == list(SINCE_VERSION_2)
+        assert update == (
+            f'UPDATE "{cassandra_keyspace}".tasks_settings SET schema_version = 2 WHERE one = 1 IF schema_version = 1'
+        )
+        assert set(tables(cassandra_server, cassandra_keyspace)) == set(OF_VERSION_1)
+
+    def test_tasks_of_before_are_claimed_after_it_also_by_who_was_connected(self, old, store, open_store, task_list):
+        store.store([record("1", task_list)])
+        other = open_store()
+        assert len(other.setup()) == 5
+        assert other.setup() == []
+        (claimed,) = store.claim(task_list, lease=1_000_000, limit=9).records
+        assert claimed.id == "1"
+
+    def test_eight_in_two_processes_at_once(self, cassandra_server, cassandra_keyspace, old):
+        set_up_by_eight(old)
+        names = Tables(cassandra_keyspace, "tasks")
+        assert tables(cassandra_server, cassandra_keyspace) == {name: names.id_of(name) for name in TABLES}
+        store = opened(old)
+        assert store.setup() == []
+        store.close()
+
+
 class TestChangedByHand:
     """Each puts back what it changed."""
 
@@ -141,9 +210,9 @@ class TestChangedByHand:
         set_settings(session, "schema_version = 1, shards = 64, write_consistency = 'LOCAL_QUORUM'")
 
     def test_a_newer_schema_is_refused(self, store, settings):
-        settings("schema_version = 2")
+        settings(f"schema_version = {SCHEMA_VERSION + 1}")
         for use in (lambda: store.store([record()]), store.setup, lambda: store.setup(dry_run=True)):
-            with pytest.raises(ConfigurationError, match=r"version 2 of the tables, this release .* knows 1: upgrade"):
+            with pytest.raises(ConfigurationError, match=r"version 3 of the tables, this release .* knows 2: upgrade"):
                 use()
 
     @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from atleastonce import TaskStore
 from atleastonce.exceptions import ConfigurationError, StoreError
 from atleastonce_cassandra import CassandraStore
+from atleastonce_cassandra.settings import SCHEMA_VERSION
 
 from .helpers import TIMEOUT_S, environment, ids, opened, record
 
@@ -176,7 +177,7 @@ class TestACallersSession:
         assert store.count(task_list) == 20
         del store
         assert not theirs.is_shutdown
-        assert theirs.execute("SELECT schema_version FROM tasks_settings").one().schema_version == 1
+        assert theirs.execute("SELECT schema_version FROM tasks_settings").one().schema_version == SCHEMA_VERSION
 
     def test_a_keyspace_is_named_where_the_session_has_none(self, cassandra_server, cassandra_keyspace, task_list, url):
         with cassandra_server.session() as bare:

@@ -104,7 +104,7 @@ def test_the_silent_one_may_answer_after_all():
     with pytest.raises(OperationTimedOut):
         sent.result(SHORT_S * 3)
     sent = send(session)
-    sent.ask_another()
+    sent.is_silent()
     session.futures["a"].end("at last")
     assert sent.result(LONG_S) == "at last"
 
@@ -194,3 +194,19 @@ def test_nothing_is_kept_until_the_garbage_collector_comes(answer):
         assert kept() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("beside_others", [True, False])
+def test_what_must_not_be_sent_twice_is_given_up(beside_others):
+    session = Session(b="yes")
+    sent = send(session, once=True)
+    if beside_others:
+        under_way = UnderWay()
+        sent = send(session, once=True, arrived=under_way.arrived)
+        under_way.add(sent)
+        assert under_way.next(Deadline(LONG_S)) is sent
+        assert not len(under_way)
+    with pytest.raises(OperationTimedOut):
+        sent.result(LONG_S)
+    assert list(session.futures) == ["a"]
+    session.futures["a"].end("late")  # taken by nobody

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 
 import pytest
 
+from atleastonce.claims import Held
 from atleastonce.exceptions import ConfigurationError, InvalidTask
 from atleastonce.record import NO_META, TaskKey, TaskRecord
 from atleastonce.urls import parse_url
@@ -179,3 +181,24 @@ def test_a_child_forked_while_another_thread_is_saving_does_not_hang():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     store.store([record()])
     assert store.count("list") == 1
+
+
+@pytest.mark.parametrize("seconds", [-3_600, 86_400])
+def test_a_lease_does_not_follow_the_wall_clock(monkeypatch, seconds):
+    store = MemoryStore()
+    store.store([record()])
+    (it,) = store.claim("list", lease=600_000_000, limit=1).records
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + seconds * 10**9)
+    assert store.claim("list", lease=1, limit=1, due_by=2**52).records == []
+    held = Held("list", "1", it.saved_at, it.claim.token)
+    assert store.heartbeat([held])[0].until == pytest.approx(it.claim.until + seconds * 10**6, abs=60_000_000)
+
+
+def test_a_deleted_task_leaves_nothing_of_its_claim_behind():
+    store = MemoryStore()
+    for number in range(10):
+        store.store([record(f"{number}")])
+        (it,) = store.claim("list", lease=600_000_000, limit=1).records
+        store.delete([TaskKey("list", it.id, it.saved_at)])
+    assert store._space.states == {}

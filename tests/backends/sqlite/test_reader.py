@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from atleastonce.record import TaskKey
-from atleastonce_sqlite import SqliteStore, reader
+from atleastonce_sqlite import SqliteStore, pages, reader
 
 from .helpers import ids, locked, open_files, raw, record
 
@@ -42,25 +42,25 @@ def test_a_page_is_bounded_by_bytes(store):
     fill(store, 10, data=b"x" * 300_000)
     store.store([record("00003", data=b"y" * 3_000_000)])
     sizes = []
-    original = reader._records
+    original = reader.read_records
 
     def measured(*args, **kwargs):
         page, more = original(*args, **kwargs)
         sizes.append(sum(len(it.data) for it in page))
         return page, more
 
-    reader._records = measured
+    reader.read_records = measured
     try:
         assert len(ids(store)) == 10
     finally:
-        reader._records = original
-    assert max(sizes) < 3_000_000 + reader.PAGE_BYTES
+        reader.read_records = original
+    assert max(sizes) < 3_000_000 + pages.PAGE_BYTES
     assert len(sizes) >= 3
 
 
 @pytest.mark.parametrize("garbled", ["last_error", "data", "type"])
 def test_a_page_of_garbled_rows_is_bounded_too(store, path, monkeypatch, garbled):
-    monkeypatch.setattr(reader, "PAGE_BYTES", 1_000)
+    monkeypatch.setattr(pages, "PAGE_BYTES", 1_000)
     fill(store, 20)
     with raw(path) as connection:
         connection.execute(f"UPDATE atleastonce_tasks SET {garbled} = CAST(x'ff{'61' * 600}' AS TEXT)")

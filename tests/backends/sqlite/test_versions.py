@@ -182,6 +182,13 @@ def test_every_version_that_complete_trusts_is_below_the_mark(open_store, clock,
     assert sum(settings(path)[:2]) >= trusted
 
 
+def test_a_version_that_complete_does_not_trust_moves_no_mark(open_store, clock, path):
+    """The first one that is further ahead than that."""
+    far = save(open_store(), saved_at=clock() + FUTURE_US)
+    assert far == clock() + FUTURE_US + 1
+    assert sum(settings(path)[:2]) < far
+
+
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_a_batch_takes_as_many_versions_as_it_has_records(open_store, size):
     store = open_store()

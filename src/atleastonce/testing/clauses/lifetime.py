@@ -6,6 +6,7 @@ from itertools import islice
 
 import pytest
 
+from atleastonce.claims import ClaimsInterface
 from atleastonce.exceptions import SchemaMissing
 from atleastonce.interface import Capabilities, DataInterface
 from atleastonce.record import TaskKey
@@ -18,7 +19,10 @@ class LifetimeClauses(Clauses):
     """`capabilities`, `setup`, `close`, reopening."""
 
     def test_it_has_every_method(self, handles: Handles) -> None:
-        assert isinstance(handles.open(), DataInterface)
+        backend = handles.open()
+        assert isinstance(backend, DataInterface)
+        if backend.capabilities.claims:
+            assert isinstance(backend, ClaimsInterface), "it announces claims, and lacks a method of them"
 
     def test_it_says_what_it_can_do(self, handles: Handles) -> None:
         backend = handles.open()

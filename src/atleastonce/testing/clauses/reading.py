@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Iterator
 
@@ -92,14 +93,17 @@ class ReadingClauses(Clauses):
         for start in range(0, self.many_records, 500):
             backend.store([record(f"{n:06}", data=b"%06d" % n + data[6:]) for n in range(start, start + 500)])
         whole_bytes = len(data) * backend.count("list")
-        tracemalloc.start()
-        try:
-            count = sum(1 for _ in backend.all("list"))
-            _, peak_bytes = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert count * len(data) == whole_bytes
-        assert peak_bytes < whole_bytes / 2, "all() holds most of the list in memory; read it page by page"
+        peaks_bytes: list[int] = []
+        for _ in range(3):  # other threads' memory is counted too: what is held each time is ours
+            gc.collect()
+            tracemalloc.start()
+            try:
+                count = sum(1 for _ in backend.all("list"))
+                peaks_bytes.append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+            assert count * len(data) == whole_bytes
+        assert min(peaks_bytes) < whole_bytes / 2, "all() holds most of the list in memory; read it page by page"
 
     def test_a_new_list_is_named_once(self, backend: DataInterface) -> None:
         names = [*AWKWARD_TEXT, "x/y"]

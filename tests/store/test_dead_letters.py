@@ -1,0 +1,150 @@
+"""`store.dead`, `revive` and `discard`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from atleastonce import InvalidTask, StoreUnavailable, Task, TaskRecord, TaskStore
+from atleastonce_memory import MemoryStore
+
+
+@pytest.fixture
+def mortal(own_types):
+    class Mortal(Task, max_attempts=1):
+        task_list: str = "l"
+        text: str = ""
+
+    return Mortal
+
+
+def kill(store, *tasks, error="it broke"):
+    """Save them, and let each fail its only attempt."""
+    store.save_all(tasks)
+    for task in tasks:
+        store.fail(task, error)
+
+
+def ids(tasks):
+    return [task.id for task in tasks]
+
+
+def test_the_dead_are_among_themselves(store, mortal):
+    kill(store, mortal(id="b"), mortal(id="a"))
+    store.save(mortal(id="c"))
+    assert ids(store.dead("l")) == ["a", "b"]
+    assert ids(store.all("l")) == ["c"]
+    assert store.count("l") == 1
+    assert store.find("l", "a") is None
+    assert ids(store.claim("l")) == ["c"]
+    assert list(store.dead("other")) == []
+
+
+def test_by_type_error_and_age(store, mortal, clock):
+    class Other(Task, max_attempts=1, aliases=("OldOther",)):
+        task_list: str = "l"
+
+    kill(store, mortal(id="1"), error="TimeoutError: no answer")
+    kill(store, Other(id="2"), error="ValueError: no good")
+    clock.advance(timedelta(hours=1))
+    kill(store, mortal(id="3"), error="ValueError: no good")
+    assert ids(store.dead("l", type=mortal)) == ["1", "3"]
+    assert ids(store.dead("l", type="Other")) == ["2"]
+    assert ids(store.dead("l", type="Other@3")) == ["2"]
+    assert ids(store.dead("l", error="Timeout")) == ["1"]
+    assert ids(store.dead("l", error="no good", type=mortal)) == ["3"]
+    assert ids(store.dead("l", older_than=timedelta(minutes=59))) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "filter", [{"type": 5}, {"type": ""}, {"type": int}, {"type": Task}, {"error": 5}, {"older_than": 5}]
+)
+def test_a_filter_that_is_none_is_refused(store, filter):
+    with pytest.raises(InvalidTask):
+        store.dead("l", **filter)
+
+
+def test_revive_saves_anew(store, mortal):
+    kill(store, mortal(id="1", text="a"), mortal(id="2"))
+    one, _ = store.dead("l")
+    died = one.delivery.saved_at
+    assert store.revive([one]) == 1
+    assert ids(store.dead("l")) == ["2"]
+    found = store.find("l", "1")
+    assert (found.text, found.delivery.attempts, found.delivery.last_error) == ("a", 0, None)
+    assert found.delivery.saved_at > died
+    assert one.delivery == found.delivery
+    assert ids(store.claim("l")) == ["1"]
+
+
+def test_revive_and_discard_take_any_iterable_of_any_length(store, mortal, monkeypatch):
+    from atleastonce import claiming
+
+    monkeypatch.setattr(claiming, "BATCH_TASKS", 3)
+    kill(store, *(mortal(id=f"{number:02}") for number in range(20)))
+    assert store.revive(task for task in store.dead("l") if int(task.id) < 10) == 10
+    assert store.discard(store.dead("l")) == 10
+    assert store.count("l") == 10
+    assert list(store.dead("l")) == []
+
+
+def test_what_was_saved_anew_since_wins(store, mortal):
+    kill(store, mortal(id="1", text="old"))
+    store.save(mortal(id="1", text="new"))
+    [dead] = store.dead("l")
+    assert store.revive([dead]) == 0
+    assert store.find("l", "1").text == "new"
+    assert ids(store.dead("l")) == ["1"]
+    assert store.discard([dead]) == 1
+    assert list(store.dead("l")) == []
+    assert store.find("l", "1").text == "new"
+
+
+def test_a_revival_that_died_half_way_is_tidied_up(mortal):
+    class Dies(MemoryStore):
+        def discard(self, keys):
+            raise StoreUnavailable("gone")
+
+    backend = Dies()
+    store = TaskStore(backend)
+    kill(store, mortal(id="1", text="a"))
+    with pytest.raises(StoreUnavailable):
+        store.revive(store.dead("l"))
+    assert store.count("l") == 1
+    Dies.discard = MemoryStore.discard
+    assert store.revive(store.dead("l")) == 1
+    assert list(store.dead("l")) == []
+    assert store.find("l", "1").text == "a"
+
+
+@pytest.mark.parametrize("verb", ["revive", "discard"])
+def test_only_dead_letters(store, mortal, verb):
+    kill(store, mortal(id="1"))
+    [dead] = store.dead("l")
+    store.save(mortal(id="2"))
+    for bad in (mortal(id="3"), store.find("l", "2"), "1"):
+        with pytest.raises(InvalidTask):
+            getattr(store, verb)([dead, bad])
+    assert ids(store.dead("l")) == ["1"]
+    assert store.count("l") == 1
+
+
+def test_what_cannot_be_read_is_given_and_can_be_revived_byte_for_byte(store):
+    store._backend.store([TaskRecord("l", "bad", "Gone", b'{"a": "\xff', meta={"a": "b"})])
+    record = store._backend.find("l", "bad")
+    from atleastonce.claims import Failure, Held
+
+    assert store._backend.fail(Failure(held=Held("l", "bad", record.saved_at), attempts=1, last_error="x", dead=True))
+    [dead] = store.dead("l", type="Gone")
+    assert dead.delivery.died_at is not None
+    assert store.revive([dead]) == 1
+    again = store._backend.find("l", "bad")
+    assert (again.type, again.data, dict(again.meta), again.attempts) == ("Gone", b'{"a": "\xff', {"a": "b"}, 0)
+
+
+def test_of_a_task_that_dies_again_the_newer_one_is_kept(store, mortal):
+    kill(store, mortal(id="1", text="first"))
+    kill(store, mortal(id="1", text="second"), error="again")
+    [dead] = store.dead("l")
+    assert (dead.text, dead.delivery.last_error) == ("second", "again")
