@@ -68,11 +68,18 @@ def change(client: Client, place: Place, wanted: Mapping[bytes, Decide]) -> Step
     unknown = [id for id, state in seen.items() if state is None]
     if unknown:
         seen.update((yield ReadClaims(place, unknown)))
+    # Both may be old: another process may have claimed the task since, and sent its hash to this one. No write finds that out here.
+    refused = [id for id, decide in wanted.items() if decide(seen[id]) is None]
+    if refused:
+        for id in refused:
+            client.known.drop(place, id)
+        there: dict[bytes, State] = yield ReadClaims(place, refused, settled=True)
+        seen.update((id, there.get(id)) for id in refused)
     changed = yield from swap(client, place, wanted, seen)
     if not changed:
         return {}
-    there: dict[bytes, int] = yield ReadVersions(place, list(changed))
-    return {id: state for id, state in changed.items() if there.get(id) == state.version}
+    versions: dict[bytes, int] = yield ReadVersions(place, list(changed))
+    return {id: state for id, state in changed.items() if versions.get(id) == state.version}
 
 
 def show(client: Client, place: Place, states: Mapping[bytes, State]) -> Steps[None]:

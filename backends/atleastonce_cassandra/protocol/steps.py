@@ -157,7 +157,7 @@ class ReadClaims(NamedTuple):
     """Read rows of the claims. Answer: a dict from id to `State`, of those that are there.
 
     Where it is `settled`, what is under way is ended first, one way or the other, and can't be applied later on. Else the answer is
-    a hint, and it is for a `Swap` to find out whether it is true.
+    a hint: a `Swap`, or a settled read, finds out whether it is true.
     """
 
     place: Place

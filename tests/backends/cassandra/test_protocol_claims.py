@@ -7,10 +7,11 @@ import pytest
 from atleastonce.exceptions import StoreUnavailable
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.clock import GivenClock
+from atleastonce_cassandra.protocol.hold import Holding, change, renewed
 from atleastonce_cassandra.protocol.known import Known
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
 from atleastonce_cassandra.protocol.state import State
-from atleastonce_cassandra.protocol.steps import Change, ReadClaims, Swap, Swapped
+from atleastonce_cassandra.protocol.steps import Change, ReadClaims, ReadVersions, Swap, Swapped
 from atleastonce_cassandra.protocol.swap import MAX_ROWS, MAX_TRIES, swap
 
 NOW = 1_000_000
@@ -62,6 +63,42 @@ def test_it_is_not_tried_for_ever(client, answer, outcome):
         run()
     assert sum(isinstance(step, Swap) for step in sent) == MAX_TRIES
     assert caught.value.outcome == outcome
+
+
+HOLDING = Holding(4, b"theirs")
+
+
+def test_a_claim_is_not_lost_because_another_is_remembered(client):
+    """This process had the task, lost it, and was sent the claim of the one who has it now."""
+    client.known.put(PLACE, b"a", MINE)
+    steps = change(client, PLACE, {b"a": renewed(client, HOLDING)})
+    assert next(steps) == ReadClaims(PLACE, [b"a"], settled=True)
+    swapped = steps.send({b"a": THEIRS})
+    new = THEIRS._replace(until=NOW)
+    assert swapped.changes == [Change(b"a", THEIRS, new)]
+    assert steps.send(Swapped(True)) == ReadVersions(PLACE, [b"a"])
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": 4})
+    assert end.value.value == {b"a": new}
+    assert client.known.get(PLACE, b"a") == new
+
+
+@pytest.mark.parametrize("hint", [{}, {b"a": MINE}])
+def test_a_claim_is_not_lost_because_a_hint_is_old(client, hint):
+    steps = change(client, PLACE, {b"a": renewed(client, HOLDING)})
+    assert next(steps) == ReadClaims(PLACE, [b"a"])
+    assert steps.send(hint) == ReadClaims(PLACE, [b"a"], settled=True)
+    assert isinstance(steps.send({b"a": THEIRS}), Swap)
+
+
+def test_what_is_remembered_of_a_lost_claim_is_forgotten(client):
+    client.known.put(PLACE, b"a", MINE)
+    steps = change(client, PLACE, {b"a": renewed(client, HOLDING)})
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": FREE})
+    assert end.value.value == {}
+    assert client.known.get(PLACE, b"a") is None
 
 
 def test_many_rows_go_in_several_batches(client):

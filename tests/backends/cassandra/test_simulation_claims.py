@@ -8,7 +8,7 @@ import pytest
 
 from atleastonce_cassandra.protocol import claim, hold, swap
 from atleastonce_cassandra.protocol.state import State
-from atleastonce_cassandra.protocol.steps import ReadClaims, Swap
+from atleastonce_cassandra.protocol.steps import ReadClaims, ReadVersions, Swap
 
 from .simulation.claiming import run_claims
 
@@ -54,6 +54,17 @@ def believed_lost(client, place, wanted, seen):
             answer = answer._replace(applied=True)
 
 
+def hints_believed(client, place, wanted):
+    """What is remembered or hinted may say that a claim is lost."""
+    seen = {id: client.known.get(place, id) for id in wanted}
+    unknown = [id for id, state in seen.items() if state is None]
+    if unknown:
+        seen.update((yield ReadClaims(place, unknown)))
+    changed = yield from swap.swap(client, place, wanted, seen)
+    there = (yield ReadVersions(place, list(changed))) if changed else {}
+    return {id: state for id, state in changed.items() if there.get(id) == state.version}
+
+
 def not_read_again(client, place, takings, seen):
     return (yield from swap.swap(client, place, {id: taking.decide for id, taking in takings.items()}, seen))
 
@@ -68,6 +79,7 @@ MUTANTS = {
         ("TWO HOLD", "LEFT", "FORGOTTEN"),
         [(claim, "swap", believed_lost), (hold, "swap", believed_lost)],
     ),
+    "hints are believed": (("REFUSED THOUGH HELD",), [(hold, "change", hints_believed)]),
     "tasks are not read again": (("GIVEN THOUGH COMPLETED",), [(claim, "claimed_of", not_read_again)]),
     "a lease ends early": (("TWO HOLD", "RENEWED THOUGH TAKEN"), [(State, "is_held", is_held_half)]),
 }

@@ -1,5 +1,7 @@
 """Claims on simulated servers: one partition whose rows change by compare-and-set, and clients whose requests are lost, late, or answered late.
 
+Workers hand claims on to each other, as by a queue.
+
 A lightweight transaction that times out was applied, or will be later, or never; the next one that is answered, and a settled read, end
 that. Hints (reads that are not settled) may be as old as they like. Time passes between any two steps.
 """
@@ -81,6 +83,7 @@ class ClaimWorld:
         self._version = 1_000_000_000
         for id in IDS:
             self.save(id)
+        self.queues: list[list[Held]] = [[] for _ in range(WORKERS)]  # claims that others handed to each worker
         self.clients = [Client(GivenClock(lambda: self.now), self.chance.below, self._token) for _ in range(WORKERS)]
 
     def _token(self) -> str:
@@ -109,28 +112,30 @@ class ClaimWorld:
         self._judge()
 
     def work(self, number: int) -> Generator[None]:
-        """One worker, who claims, works, completes, fails, dies."""
+        """One worker, who claims, works, hands on, completes, fails, dies."""
         chance, client = self.chance, self.clients[number]
         mine: list[Held] = []
         for _ in range(CALLS):
             yield
+            mine += self.queues[number]
+            self.queues[number].clear()
             if not mine or chance.percent(30):
                 mine += yield from self._claim(number)
                 continue
             held = mine[chance.below(len(mine))]
             holding = Holding(held.version, held.token.encode())
-            what = chance.below(7)
+            what = chance.below(8)
             if what <= 1:
                 decide = hold.renewed(client, holding, started=what == 0)
-                states = yield from self.play(hold.change(client, PLACE, {held.id: decide}))
-                if held.id in states:
-                    self._renewed(held, states[held.id].until)
+                state = yield from self._change(client, held, decide)
+                if state is not None:
+                    self._renewed(held, state.until)
                 else:
                     mine.remove(held)
             elif what == 2:
                 decide = hold.released(holding, None, unstarted=False)
                 self._given_back(held)
-                yield from self.play(hold.change(client, PLACE, {held.id: decide}))
+                yield from self._change(client, held, decide)
                 mine.remove(held)
             elif what == 3:
                 self._given_back(held)
@@ -141,6 +146,9 @@ class ClaimWorld:
                 self._given_back(held)
                 yield from self._fail(client, held)
                 mine.remove(held)
+            elif what == 6:
+                mine.remove(held)
+                self.queues[chance.below(WORKERS)].append(held)
             else:
                 mine.remove(held)  # it dies, and its claim stays
             if chance.percent(5):
@@ -178,6 +186,16 @@ class ClaimWorld:
     def _gone_before(self, id: bytes, version: int, began: int) -> bool:
         return self.deleted.get((id, version), began) < began
 
+    def _change(self, client: Client, held: Held, decide: Any) -> Generator[None, None, State | None]:
+        """Change one claim; its new state, None where it is refused."""
+        states = yield from self.play(hold.change(client, PLACE, {held.id: decide}))
+        if held.id in states:
+            return states[held.id]
+        there = self.claims.get(held.id)  # a claim that is over does not come back, so it was there all the time
+        if there is not None and there.token == held.token.encode() and self.rows.get(held.id, (0,))[0] == held.version:
+            self.findings.append(f"REFUSED THOUGH HELD: {held}")
+        return None
+
     def _fail(self, client: Client, held: Held) -> Generator[None]:
         found = (yield from self.play(_rows(held.id))).get(held.id)
         if found is None or found.version != held.version:
@@ -186,12 +204,12 @@ class ClaimWorld:
         report = Failure(held=held, attempts=attempts, last_error="E", dead=attempts >= MAX_ATTEMPTS)  # type: ignore[arg-type]
         holding = Holding(held.version, held.token.encode())
         decide = fail.failed(holding, report, found.failure[0])
-        states = yield from self.play(hold.change(client, PLACE, {held.id: decide}))
-        if held.id in states:
-            if states[held.id].attempts < attempts:
+        state = yield from self._change(client, held, decide)
+        if state is not None:
+            if state.attempts < attempts:
                 self.findings.append(f"NOT COUNTED: {held}")
             self.counted[held.id, held.version] = max(attempts, self.counted.get((held.id, held.version), 0))
-            yield from self.play(fail.report(client, PLACE, found, report, states[held.id]))
+            yield from self.play(fail.report(client, PLACE, found, report, state))
 
     def _renewed(self, held: Held, until: int) -> None:
         for other in self.holds if until > self.now else ():
