@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from atleastonce.claims import Failure
 from atleastonce.exceptions import StoreUnavailable
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.clock import GivenClock
+from atleastonce_cassandra.protocol.fail import failed
 from atleastonce_cassandra.protocol.hold import Holding, change, renewed
 from atleastonce_cassandra.protocol.known import Known
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
@@ -99,6 +101,44 @@ def test_what_is_remembered_of_a_lost_claim_is_forgotten(client):
         steps.send({b"a": FREE})
     assert end.value.value == {}
     assert client.known.get(PLACE, b"a") is None
+
+
+def failing(token, version=4):
+    failure = Failure(held=None, attempts=1, last_error="E")
+    return failed(Holding(version, token), failure, 0)
+
+
+@pytest.mark.parametrize(
+    ("token", "since"),
+    [
+        (
+            None,
+            THEIRS._replace(attempts=1),
+        ),  # somebody claimed it, and knows of this attempt, or of one of somebody else's
+        (b"mine", THEIRS),
+        (b"mine", FREE),
+    ],
+)
+def test_what_may_have_been_changed_before_others_did_is_not_denied(client, token, since):
+    client.known.put(PLACE, b"a", MINE)
+    client.known.put(PLACE, b"b", MINE)
+    steps = change(client, PLACE, {b"a": failing(token), b"b": renewed(client, Holding(4, b"mine"))})
+    assert isinstance(next(steps), Swap)
+    assert isinstance(steps.send(Swapped(None)), ReadClaims)
+    again = steps.send({b"a": since, b"b": MINE})
+    assert [change.id for change in again.changes] == [b"b"]  # the neighbour is changed all the same
+    with pytest.raises(StoreUnavailable, match="1 of 2 claims may have been changed") as caught:
+        steps.send(Swapped(True))
+    assert caught.value.outcome == "unknown"
+
+
+def test_a_claim_that_may_have_been_taken_is_left_out(client):
+    steps = swap(client, PLACE, {b"a": take_free}, {})
+    next(steps)
+    steps.send(Swapped(None))
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": THEIRS})
+    assert end.value.value == {}
 
 
 def test_many_rows_go_in_several_batches(client):

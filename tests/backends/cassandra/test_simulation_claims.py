@@ -26,7 +26,7 @@ def test_whatever_happens():
     assert dead > 0
 
 
-def plain_writes(client, place, wanted, seen):
+def plain_writes(client, place, wanted, seen, unclear=None):
     """What is there is read and written over."""
     there = yield ReadClaims(place, list(wanted), settled=True)
     made = {id: decide(there.get(id)) for id, decide in wanted.items()}
@@ -40,7 +40,7 @@ def plain_writes(client, place, wanted, seen):
     return {id: new for id, new in made.items() if new is not None}
 
 
-def believed_lost(client, place, wanted, seen):
+def believed_lost(client, place, wanted, seen, unclear=None):
     """What is not answered is taken for applied."""
     steps = swap.swap(client, place, wanted, seen)
     answer = None
@@ -65,6 +65,11 @@ def hints_believed(client, place, wanted):
     return {id: state for id, state in changed.items() if there.get(id) == state.version}
 
 
+def denied(client, place, wanted, seen, unclear):
+    """What may have been changed before somebody else did, was not."""
+    return (yield from swap.swap(client, place, wanted, seen))
+
+
 def not_read_again(client, place, takings, seen):
     return (yield from swap.swap(client, place, {id: taking.decide for id, taking in takings.items()}, seen))
 
@@ -80,6 +85,8 @@ MUTANTS = {
         [(claim, "swap", believed_lost), (hold, "swap", believed_lost)],
     ),
     "hints are believed": (("REFUSED THOUGH HELD",), [(hold, "change", hints_believed)]),
+    "what may have been is denied": (("REFUSED THOUGH APPLIED",), [(hold, "swap", denied)]),
+    "what may have been is denied, and told again": (("COUNTED TWICE",), [(hold, "swap", denied)]),
     "tasks are not read again": (("GIVEN THOUGH COMPLETED",), [(claim, "claimed_of", not_read_again)]),
     "a lease ends early": (("TWO HOLD", "RENEWED THOUGH TAKEN"), [(State, "is_held", is_held_half)]),
 }

@@ -8,10 +8,13 @@ that. Hints (reads that are not settled) may be as old as they like. Time passes
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Generator
 from typing import Any, NamedTuple
 
+from atleastonce.claiming import CAS_TRIES
 from atleastonce.claims import Failure
+from atleastonce.exceptions import StoreUnavailable
 from atleastonce.record import TaskRecord
 from atleastonce_cassandra.protocol import claim, fail, hold
 from atleastonce_cassandra.protocol.claim import Terms
@@ -22,6 +25,7 @@ from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
 from atleastonce_cassandra.protocol.state import State
 from atleastonce_cassandra.protocol.steps import (
     Bury,
+    Change,
     Delete,
     Found,
     ReadClaims,
@@ -79,6 +83,9 @@ class ClaimWorld:
         self.completed: set[tuple[bytes, int]] = set()
         self.deleted: dict[tuple[bytes, int], int] = {}  # when a version was
         self.counted: dict[tuple[bytes, int], int] = {}  # attempts that somebody was told of
+        # of attempts: claims that were begun or failed, and failures without a claim
+        self.causes: dict[tuple[bytes, int], set] = defaultdict(set)
+        self.applied: list[Change] = []
         self._tokens = 0
         self._version = 1_000_000_000
         for id in IDS:
@@ -123,42 +130,51 @@ class ClaimWorld:
                 mine += yield from self._claim(number)
                 continue
             held = mine[chance.below(len(mine))]
-            holding = Holding(held.version, held.token.encode())
-            what = chance.below(8)
-            if what <= 1:
-                decide = hold.renewed(client, holding, started=what == 0)
-                state = yield from self._change(client, held, decide)
-                if state is not None:
-                    self._renewed(held, state.until)
-                else:
-                    mine.remove(held)
-            elif what == 2:
-                decide = hold.released(holding, None, unstarted=False)
-                self._given_back(held)
-                yield from self._change(client, held, decide)
+            try:
+                keeps = yield from self._act(client, held)
+            except StoreUnavailable:
+                keeps = False
+            if not keeps:
                 mine.remove(held)
-            elif what == 3:
-                self._given_back(held)
-                yield from self.play(_delete(held))
-                self.completed.add((held.id, held.version))
-                mine.remove(held)
-            elif what <= 5:
-                self._given_back(held)
-                yield from self._fail(client, held)
-                mine.remove(held)
-            elif what == 6:
-                mine.remove(held)
-                self.queues[chance.below(WORKERS)].append(held)
-            else:
-                mine.remove(held)  # it dies, and its claim stays
             if chance.percent(5):
                 self.save(chance.choose(IDS))
+
+    def _act(self, client: Client, held: Held) -> Generator[None, None, bool]:
+        """Do something with a claim; whether the worker still has it."""
+        chance = self.chance
+        holding = Holding(held.version, held.token.encode())
+        what = chance.below(9)
+        if what <= 1:
+            if what == 0:
+                self.causes[held.id, held.version].add(held.token)
+            state = yield from self._change(client, held.id, holding, hold.renewed(client, holding, started=what == 0))
+            if state is not None:
+                self._renewed(held, state.until)
+            return state is not None
+        if what == 2:
+            self._given_back(held)
+            yield from self._change(client, held.id, holding, hold.released(holding, None, unstarted=False))
+        elif what == 3:
+            self._given_back(held)
+            yield from self.play(_delete(held))
+            self.completed.add((held.id, held.version))
+        elif what <= 5:
+            self._given_back(held)
+            attempts = self.counted.get((held.id, held.version), 0) + 1
+            self.causes[held.id, held.version].add(held.token)
+            yield from self._fail(client, held.id, holding, attempts)
+        elif what == 6:
+            self.queues[chance.below(WORKERS)].append(held)
+        elif what == 7:
+            yield from self._fail_without_claim(client, chance.choose(IDS))
+            return True
+        return False  # or it dies, and its claim stays
 
     def _claim(self, number: int) -> Generator[None, None, list[Held]]:
         client = self.clients[number]
         terms = Terms(LEASE_US, self.now, None, _record)
         looked = yield from self.play(claim.look(client, PLACE, b"", None, 1 + self.chance.below(4), terms))
-        began = self.now
+        began, counted = self.now, dict(self.counted)
         records = yield from self.play(claim.take(client, PLACE, looked.candidates, terms)) if looked.candidates else ()
         given = []
         for record in records or ():
@@ -175,41 +191,66 @@ class ClaimWorld:
                     and other.token != held.token
                 ):
                     self.findings.append(f"TWO HOLD: {other} {held}")
+            self._judge_attempts(id, record.saved_at, record.attempts)
             told = self.counted.get((id, record.saved_at), 0)
-            if record.attempts < told and held.until[0] > self.now:
-                self.findings.append(f"FORGOTTEN: {held} {record.attempts} < {told}")
+            if record.attempts < counted.get((id, record.saved_at), 0) and held.until[0] > self.now:
+                self.findings.append(f"FORGOTTEN: {held} {record.attempts}")
             self.counted[id, record.saved_at] = max(record.attempts, told)
             self.holds.append(held)
             given.append(held)
         return given
 
+    def _judge_attempts(self, id: bytes, version: int, attempts: int) -> None:
+        """Each was a failure, or a claim that was begun and then lost."""
+        if attempts > len(self.causes[id, version]):
+            self.findings.append(f"COUNTED TWICE: {id!r} {version} {attempts} {self.causes[id, version]}")
+
     def _gone_before(self, id: bytes, version: int, began: int) -> bool:
         return self.deleted.get((id, version), began) < began
 
-    def _change(self, client: Client, held: Held, decide: Any) -> Generator[None, None, State | None]:
+    def _change(self, client: Client, id: bytes, holding: Holding, decide: Any) -> Generator[None, None, State | None]:
         """Change one claim; its new state, None where it is refused."""
-        states = yield from self.play(hold.change(client, PLACE, {held.id: decide}))
-        if held.id in states:
-            return states[held.id]
-        there = self.claims.get(held.id)  # a claim that is over does not come back, so it was there all the time
-        if there is not None and there.token == held.token.encode() and self.rows.get(held.id, (0,))[0] == held.version:
-            self.findings.append(f"REFUSED THOUGH HELD: {held}")
+        sent: list[Change] = []
+        states = yield from self.play(hold.change(client, PLACE, {id: decide}), sent)
+        if id in states:
+            return states[id]
+        there = self.claims.get(id)
+        if id not in self.rows or self.rows[id][0] != holding.version:
+            return None
+        # A claim that is over does not come back, so it was there all the time.
+        if holding.token is not None and there is not None and there.token == holding.token:
+            self.findings.append(f"REFUSED THOUGH HELD: {id!r} {holding}")
+        if any(change is applied for change in sent for applied in self.applied):
+            self.findings.append(f"REFUSED THOUGH APPLIED: {id!r} {holding}")
         return None
 
-    def _fail(self, client: Client, held: Held) -> Generator[None]:
-        found = (yield from self.play(_rows(held.id))).get(held.id)
-        if found is None or found.version != held.version:
+    def _fail(self, client: Client, id: bytes, holding: Holding, attempts: int) -> Generator[None, None, bool]:
+        found = (yield from self.play(_rows(id))).get(id)
+        if found is None or found.version != holding.version:
+            return False
+        report = Failure(held=None, attempts=attempts, last_error="E", dead=attempts >= MAX_ATTEMPTS)  # type: ignore[arg-type]
+        state = yield from self._change(client, id, holding, fail.failed(holding, report, found.failure[0]))
+        if state is None:
+            return False
+        if state.attempts < attempts:
+            self.findings.append(f"NOT COUNTED: {id!r} {holding}")
+        self.counted[id, found.version] = max(attempts, self.counted.get((id, found.version), 0))
+        yield from self.play(fail.report(client, PLACE, found, report, state))
+        return True
+
+    def _fail_without_claim(self, client: Client, id: bytes) -> Generator[None]:
+        """One attempt failed; as `Claiming` tells it."""
+        if id not in self.rows:
             return
-        attempts = self.counted.get((held.id, held.version), 0) + 1
-        report = Failure(held=held, attempts=attempts, last_error="E", dead=attempts >= MAX_ATTEMPTS)  # type: ignore[arg-type]
-        holding = Holding(held.version, held.token.encode())
-        decide = fail.failed(holding, report, found.failure[0])
-        state = yield from self._change(client, held, decide)
-        if state is not None:
-            if state.attempts < attempts:
-                self.findings.append(f"NOT COUNTED: {held}")
-            self.counted[held.id, held.version] = max(attempts, self.counted.get((held.id, held.version), 0))
-            yield from self.play(fail.report(client, PLACE, found, report, state))
+        version = self.rows[id][0]
+        causes = self.causes[id, version]
+        causes.add(len(causes))
+        for _ in range(CAS_TRIES):
+            stored = (yield from self.play(_rows(id))).get(id)
+            if stored is None or stored.version != version:
+                return
+            if (yield from self._fail(client, id, Holding(version, None), stored.failure[0] + 1)):
+                return
 
     def _renewed(self, held: Held, until: int) -> None:
         for other in self.holds if until > self.now else ():
@@ -225,14 +266,16 @@ class ClaimWorld:
     def _given_back(self, held: Held) -> None:
         held.until[0] = 0
 
-    def play(self, steps: Generator) -> Generator[None, None, Any]:
-        """Run it to its end; its result."""
+    def play(self, steps: Generator, sent: list[Change] | None = None) -> Generator[None, None, Any]:
+        """Run it to its end; its result. `sent` gets what it wanted to change."""
         answer = None
         while True:
             try:
                 step = steps.send(answer)
             except StopIteration as stop:
                 return stop.value
+            if sent is not None and isinstance(step, Swap):
+                sent += step.changes
             yield
             answer = self._perform(step)
             if self.chance.percent(50):
@@ -302,6 +345,7 @@ class ClaimWorld:
         if all(self.claims.get(change.id) == change.old for change in step.changes):
             self.claims = {**self.claims, **{change.id: change.new for change in step.changes}}
             self.past.append(self.claims)
+            self.applied += step.changes
             return Swapped(True)
         if len(step.changes) == 1:
             ((id, _, _),) = step.changes
@@ -323,9 +367,11 @@ class ClaimWorld:
         if {record.id.encode() for record in records} != set(self.rows):
             self.findings.append(f"LEFT: {set(self.rows)} {records}")
         for id, (version, attempts) in self.dead.items():
+            self._judge_attempts(id, version, attempts)
             if attempts < MAX_ATTEMPTS or self.rows.get(id, (0,))[0] == version:
                 self.findings.append(f"DEAD: {id!r} {version} {attempts}")
         for record in records:
+            self._judge_attempts(record.id.encode(), record.saved_at, record.attempts)
             if record.attempts < self.counted.get((record.id.encode(), record.saved_at), 0):
                 self.findings.append(f"FORGOTTEN: {record}")
 
