@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from atleastonce_cassandra import retries
 from atleastonce_cassandra.protocol import claim, hold, swap
 from atleastonce_cassandra.protocol.state import State
 from atleastonce_cassandra.protocol.steps import ReadClaims, ReadVersions, Swap
@@ -70,6 +71,10 @@ def denied(client, place, wanted, seen, unclear):
     return (yield from swap.swap(client, place, wanted, seen))
 
 
+def sent_again(self, query, consistency, error, *args, retry_num, **kwargs):
+    return self._next(retry_num)
+
+
 def not_read_again(client, place, takings, seen):
     return (yield from swap.swap(client, place, {id: taking.decide for id, taking in takings.items()}, seen))
 
@@ -87,6 +92,14 @@ MUTANTS = {
     "hints are believed": (("REFUSED THOUGH HELD",), [(hold, "change", hints_believed)]),
     "what may have been is denied": (("REFUSED THOUGH APPLIED",), [(hold, "swap", denied)]),
     "what may have been is denied, and told again": (("COUNTED TWICE",), [(hold, "swap", denied)]),
+    "too few alive is taken for nothing done": (
+        ("REFUSED THOUGH APPLIED",),
+        [(retries.Once, "on_unavailable", retries.Idempotent.on_unavailable)],
+    ),
+    "too busy is taken for nothing done": (
+        ("REFUSED THOUGH APPLIED",),
+        [(retries.Once, "on_request_error", sent_again)],
+    ),
     "tasks are not read again": (("GIVEN THOUGH COMPLETED",), [(claim, "claimed_of", not_read_again)]),
     "a lease ends early": (("TWO HOLD", "RENEWED THOUGH TAKEN"), [(State, "is_held", is_held_half)]),
 }

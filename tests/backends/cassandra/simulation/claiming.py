@@ -40,6 +40,7 @@ from atleastonce_cassandra.protocol.steps import (
 )
 from atleastonce_cassandra.protocol.versions import deletion_timestamp
 
+from .answers import ERRORS, STARTING, Sending
 from .chance import Chance
 
 PLACE = Place(b"list", SHARD_SLOT, 0)
@@ -126,16 +127,17 @@ class ClaimWorld:
             yield
             mine += self.queues[number]
             self.queues[number].clear()
-            if not mine or chance.percent(30):
-                mine += yield from self._claim(number)
-                continue
-            held = mine[chance.below(len(mine))]
+            held = None if not mine or chance.percent(30) else mine[chance.below(len(mine))]
             try:
-                keeps = yield from self._act(client, held)
+                if held is None:
+                    mine += yield from self._claim(number)
+                elif not (yield from self._act(client, held)):
+                    mine.remove(held)
             except StoreUnavailable:
-                keeps = False
-            if not keeps:
-                mine.remove(held)
+                if held is not None:
+                    mine.remove(held)
+            if held is None:
+                continue
             if chance.percent(5):
                 self.save(chance.choose(IDS))
 
@@ -284,15 +286,7 @@ class ClaimWorld:
     def _perform(self, step: Any) -> Any:
         chance, rows = self.chance, self.rows
         if isinstance(step, Swap):
-            if chance.percent(20):  # nobody knows
-                if chance.percent(40):
-                    self._settle()
-                    self._swap(step)
-                elif chance.percent(60):
-                    self.pending.append(step)
-                return Swapped(None)
-            self._settle()
-            return self._swap(step)
+            return self._send(step)
         if isinstance(step, ReadClaims):
             if step.settled:
                 self._settle()
@@ -321,6 +315,23 @@ class ClaimWorld:
         else:
             assert isinstance(step, (RegisterDead, Wait)), step
         return None
+
+    def _send(self, step: Swap) -> Swapped:
+        """Once, or again where the driver would; its answer, or what an error is taken for."""
+        chance, sending = self.chance, Sending()
+        while True:
+            if not chance.percent(20):
+                self._settle()
+                return self._swap(step)
+            error = chance.choose(ERRORS)
+            if error is not STARTING:
+                if chance.percent(40):
+                    self._settle()
+                    self._swap(step)
+                elif chance.percent(60):
+                    self.pending.append(step)
+            if not sending.is_sent_again(error):
+                return sending.end(error)
 
     def _delete(self, id: bytes, timestamp: int) -> None:
         if id in self.rows and self.rows[id][0] <= timestamp:
