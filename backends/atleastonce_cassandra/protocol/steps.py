@@ -147,10 +147,14 @@ class ReadRows(NamedTuple):
 
 
 class ReadVersions(NamedTuple):
-    """Read which versions are there, in a way that sees every acknowledged write. Answer: a dict from id to version."""
+    """Read which versions are there, in a way that sees every acknowledged write. Answer: a dict from id to version.
+
+    Where it is `everywhere`, also those that another data centre acknowledged.
+    """
 
     place: Place
     ids: Sequence[bytes]
+    everywhere: bool = False
 
 
 class ReadClaims(NamedTuple):

@@ -6,6 +6,8 @@ import pytest
 
 from atleastonce.claims import Failure
 from atleastonce.exceptions import StoreUnavailable
+from atleastonce.record import TaskRecord
+from atleastonce_cassandra.protocol.claim import Terms, look
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.clock import GivenClock
 from atleastonce_cassandra.protocol.fail import failed
@@ -13,7 +15,7 @@ from atleastonce_cassandra.protocol.hold import Holding, change, renewed
 from atleastonce_cassandra.protocol.known import Known
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
 from atleastonce_cassandra.protocol.state import State
-from atleastonce_cassandra.protocol.steps import Change, ReadClaims, ReadVersions, Swap, Swapped
+from atleastonce_cassandra.protocol.steps import Change, Found, ReadClaims, ReadVersions, Swap, Swapped
 from atleastonce_cassandra.protocol.swap import MAX_ROWS, MAX_TRIES, swap
 
 NOW = 1_000_000
@@ -139,6 +141,32 @@ def test_a_claim_that_may_have_been_taken_is_left_out(client):
     with pytest.raises(StopIteration) as end:
         steps.send({b"a": THEIRS})
     assert end.value.value == {}
+
+
+def look_of(client):
+    """The look at a row of version 4; the claims are asked next."""
+    terms = Terms(1, NOW, None, lambda found: TaskRecord("list", "a", "T", b"{}", found.version))
+    steps = look(client, PLACE, b"", None, 1, terms)
+    next(steps)
+    assert steps.send([Found(b"a", (b"T", b"{}", b""), None, 4)]) == ReadClaims(PLACE, [b"a"])
+    return steps
+
+
+def test_who_holds_a_version_that_this_data_centre_has_not_got_is_not_disturbed(client):
+    steps = look_of(client)
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": State(8, b"theirs", NOW + 1)})
+    assert end.value.value.candidates == []
+
+
+@pytest.mark.parametrize(("there", "found"), [({b"a": 4}, 1), ({b"a": 8}, 0), ({}, 0)])
+@pytest.mark.parametrize("newer", [State(8), State(8, b"theirs", NOW)])
+def test_a_newer_version_that_nobody_holds_is_looked_for_in_every_data_centre(client, newer, there, found):
+    steps = look_of(client)
+    assert steps.send({b"a": newer}) == ReadVersions(PLACE, [b"a"], everywhere=True)
+    with pytest.raises(StopIteration) as end:
+        steps.send(there)
+    assert len(end.value.value.candidates) == found
 
 
 def test_many_rows_go_in_several_batches(client):

@@ -79,6 +79,14 @@ def not_read_again(client, place, takings, seen):
     return (yield from swap.swap(client, place, {id: taking.decide for id, taking in takings.items()}, seen))
 
 
+def newer_only_where_it_is_seen(client, place, rows):
+    """A claim of a newer version says nothing where the row is still the older one."""
+    seen = (yield ReadClaims(place, [row.id for row in rows])) if rows else {}
+    newer = [row for row in rows if row.id in seen and seen[row.id].is_newer(row.version)]
+    there = (yield ReadVersions(place, [row.id for row in newer])) if newer else {}
+    return seen, {row.id for row in newer if there.get(row.id) != row.version}
+
+
 def is_held_half(self, now):
     return self.token is not None and now < self.until - self.lease // 2
 
@@ -101,6 +109,10 @@ MUTANTS = {
         [(retries.Once, "on_request_error", sent_again)],
     ),
     "tasks are not read again": (("GIVEN THOUGH COMPLETED",), [(claim, "claimed_of", not_read_again)]),
+    "a row that lags behind its claim is believed": (
+        ("OVERWRITTEN",),
+        [(claim, "_seen", newer_only_where_it_is_seen)],
+    ),
     "a lease ends early": (("TWO HOLD", "RENEWED THOUGH TAKEN"), [(State, "is_held", is_held_half)]),
 }
 

@@ -3,7 +3,8 @@
 Workers hand claims on to each other, as by a queue.
 
 A lightweight transaction that times out was applied, or will be later, or never; the next one that is answered, and a settled read, end
-that. Hints (reads that are not settled) may be as old as they like. Time passes between any two steps.
+that. Hints (reads that are not settled) may be as old as they like. Who claims may be in another data centre, where a save came later
+than the claims did. Time passes between any two steps.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ class ClaimWorld:
         self.now = 1_000_000_000
         self.findings: list[str] = []
         self.rows: dict[bytes, tuple[int, tuple[int, bytes]]] = {}  # id to version and failure
+        self.lagging: dict[
+            bytes, tuple[int, tuple[int, bytes]]
+        ] = {}  # the rows before the last save, where that is not seen yet
         self.claims: dict[bytes, State] = {}
         self.past: list[dict[bytes, State]] = [{}]
         self.dead: dict[bytes, tuple[int, int]] = {}  # id to version and attempts
@@ -101,6 +105,8 @@ class ClaimWorld:
     def save(self, id: bytes) -> None:
         """A new version; it is acknowledged."""
         self._version += 4
+        if id in self.rows:
+            self.lagging[id] = self.rows[id]
         self.rows[id] = (self._version, (0, b""))
 
     def run(self) -> None:
@@ -175,11 +181,15 @@ class ClaimWorld:
     def _claim(self, number: int) -> Generator[None, None, list[Held]]:
         client = self.clients[number]
         terms = Terms(LEASE_US, self.now, None, _record)
-        looked = yield from self.play(claim.look(client, PLACE, b"", None, 1 + self.chance.below(4), terms))
+        look = claim.look(client, PLACE, b"", None, 1 + self.chance.below(4), terms)
+        lagging = self.chance.percent(20)
+        looked = yield from self.play(look, lagging=lagging)
         began, counted = self.now, dict(self.counted)
-        records = yield from self.play(claim.take(client, PLACE, looked.candidates, terms)) if looked.candidates else ()
+        records = ()
+        if looked.candidates:
+            records = yield from self.play(claim.take(client, PLACE, looked.candidates, terms), lagging=lagging)
         given = []
-        for record in records or ():
+        for record in records:
             id = record.id.encode()
             held = Held(number, id, record.saved_at, record.claim.token, self.now, [record.claim.until])
             if any(done == (id, record.saved_at) for done in self.completed) and self._gone_before(
@@ -268,8 +278,10 @@ class ClaimWorld:
     def _given_back(self, held: Held) -> None:
         held.until[0] = 0
 
-    def play(self, steps: Generator, sent: list[Change] | None = None) -> Generator[None, None, Any]:
-        """Run it to its end; its result. `sent` gets what it wanted to change."""
+    def play(
+        self, steps: Generator, sent: list[Change] | None = None, *, lagging: bool = False
+    ) -> Generator[None, None, Any]:
+        """Run it to its end; its result. `sent` gets what it wanted to change. Where it is `lagging`, what was saved may not be seen yet."""
         answer = None
         while True:
             try:
@@ -279,11 +291,11 @@ class ClaimWorld:
             if sent is not None and isinstance(step, Swap):
                 sent += step.changes
             yield
-            answer = self._perform(step)
+            answer = self._perform(step, lagging=lagging)
             if self.chance.percent(50):
                 yield
 
-    def _perform(self, step: Any) -> Any:
+    def _perform(self, step: Any, *, lagging: bool) -> Any:
         chance, rows = self.chance, self.rows
         if isinstance(step, Swap):
             return self._send(step)
@@ -295,10 +307,12 @@ class ClaimWorld:
                 seen = chance.choose(self.past) if chance.percent(30) else self.claims
             return {id: seen[id] for id in step.ids if id in seen}
         if isinstance(step, ReadPage):
-            return [self._found(id) for id in sorted(rows) if id > step.after][: step.limit]
+            rows = self._local(lagging)
+            return [_found(id, rows[id]) for id in sorted(rows) if id > step.after][: step.limit]
         if isinstance(step, ReadRows):
-            return {id: self._found(id) for id in step.ids if id in rows}
+            return {id: _found(id, rows[id]) for id in step.ids if id in rows}
         if isinstance(step, ReadVersions):
+            rows = self._local(lagging and not step.everywhere)
             return {id: rows[id][0] for id in step.ids if id in rows}
         if isinstance(step, Delete):
             for id, timestamp in step.keys:
@@ -334,13 +348,15 @@ class ClaimWorld:
                 return sending.end(error)
 
     def _delete(self, id: bytes, timestamp: int) -> None:
+        if id in self.lagging and deletion_timestamp(self.lagging[id][0]) == timestamp:
+            del self.lagging[id]
         if id in self.rows and self.rows[id][0] <= timestamp:
             self.deleted[id, self.rows[id][0]] = self.now
             del self.rows[id]
 
-    def _found(self, id: bytes) -> Found:
-        version, failure = self.rows[id]
-        return Found(id, (b"T", b"{}", b""), failure, version)
+    def _local(self, lagging: bool) -> dict[bytes, tuple[int, tuple[int, bytes]]]:
+        """The rows as one data centre has them."""
+        return {**self.rows, **self.lagging} if lagging else self.rows
 
     def _settle(self) -> None:
         """End what is under way: each is applied now, or never."""
@@ -356,6 +372,7 @@ class ClaimWorld:
         if all(self.claims.get(change.id) == change.old for change in step.changes):
             self.claims = {**self.claims, **{change.id: change.new for change in step.changes}}
             self.past.append(self.claims)
+            self._judge_overwritten(step)
             self.applied += step.changes
             return Swapped(True)
         if len(step.changes) == 1:
@@ -364,6 +381,14 @@ class ClaimWorld:
         return Swapped(
             False, {change.id: self.claims[change.id] for change in step.changes if change.id in self.claims}
         )
+
+    def _judge_overwritten(self, step: Swap) -> None:
+        """No claim on what is there gives way to one of an older version."""
+        for id, old, new in step.changes:
+            if old is None or not old.is_newer(new.version) or not old.is_held(self.now):
+                continue
+            if id in self.rows and self.rows[id][0] == old.version:
+                self.findings.append(f"OVERWRITTEN: {id!r} {old} {new}")
 
     def _judge(self) -> None:
         """Whatever is left can be claimed, once every lease has ended; what is dead or completed is not there."""
@@ -395,6 +420,11 @@ class _Calm(Chance):
 
     def percent(self, likely: float) -> bool:
         return False
+
+
+def _found(id: bytes, row: tuple[int, tuple[int, bytes]]) -> Found:
+    version, failure = row
+    return Found(id, (b"T", b"{}", b""), failure, version)
 
 
 def _record(found: Found) -> TaskRecord:
