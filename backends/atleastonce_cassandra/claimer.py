@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
 from atleastonce.claims import ClaimPage, Failure, Held
-from atleastonce.exceptions import AtLeastOnceError
+from atleastonce.exceptions import AtLeastOnceError, StoreError
 from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.turns import Request, Turns
 
@@ -36,6 +37,7 @@ from .writer import ROWS_PER_TIMEOUT, STRIPES
 SHARE_OF_TIMEOUT = 0.5
 """A call that has looked for so long gives what it has: its cursor says where the next one goes on."""
 
+log: logging.Logger = logging.getLogger("atleastonce.cassandra")
 
 T = TypeVar("T")
 
@@ -93,7 +95,13 @@ class Claimer:
             )
             source = partial(self._places, encode(task_list))
             part = Pass(player, self._client, self._sizes, terms, limit, WHOLE if cursor is None else cursor, source)
-            part.run(deadline)
+            try:
+                part.run(deadline)
+            except StoreError as error:
+                if not part.records:
+                    raise
+                # They would be held for a whole lease by nobody. If the trouble lasts, the next call says so.
+                log.info("a page of claims of %s ended early: %s", task_list, error)
         return ClaimPage(part.records, tuple(part.left) or None)
 
     def _places(self, list_bytes: bytes, position: Position | None) -> Iterator[Place]:

@@ -19,6 +19,12 @@ from .swap import swap
 FIRST_PAGE_ROWS = 100
 """At least; twice as many on each further page: much of a list that others work on is held by them."""
 
+LOOK_ROWS = 2_000
+"""A look that has read so many goes no further: few of them may be due, and what was seen so far must not be lost to a deadline."""
+
+LOOK_BYTES = 8 * 1024 * 1024
+"""The same for large rows."""
+
 LOST = WORKER_LOST.encode()
 
 
@@ -62,17 +68,20 @@ class Looked(NamedTuple):
     Attributes:
         candidates: in the order of their ids.
         after: the id behind which the next look goes on; None: there is nothing more.
-        rows: how many were read; bytes: how large they were together.
+        rows: how many were read; size: their bytes, together.
     """
 
     candidates: Sequence[Candidate]
     after: bytes | None
     rows: int
-    bytes: int
+    size: int
 
 
 def look(client: Client, place: Place, after: bytes, until: bytes | None, room: int, terms: Terms) -> Steps[Looked]:
-    """Find at most `room` tasks that are due and that nobody holds, behind the id `after`, up to and with `until` (None: to the end). Changes nothing."""
+    """Find at most `room` tasks that are due and that nobody holds, behind the id `after`, up to and with `until` (None: to the end). Changes nothing.
+
+    Fewer than there are, where it had to read very many: then `Looked.after` says where to go on.
+    """
     candidates: list[Candidate] = []
     rows_read = bytes_read = 0
     limit = max(FIRST_PAGE_ROWS, terms.first_rows)
@@ -98,7 +107,7 @@ def look(client: Client, place: Place, after: bytes, until: bytes | None, room: 
         if len(rows) < limit:
             return Looked(candidates, None, rows_read, bytes_read)
         after = rows[-1].id
-        if len(candidates) == room:
+        if len(candidates) == room or rows_read >= LOOK_ROWS or bytes_read >= LOOK_BYTES:
             return Looked(candidates, after, rows_read, bytes_read)
         limit *= 2
 
