@@ -117,6 +117,8 @@ class Pass:
         self._places = places
         self.left: list[Span] = list(spans)
         self.records: list[TaskRecord] = []
+        self.empty: dict[Place, int] = {}
+        self.reports: set[tuple[Place, bytes]] = set()
 
     @property
     def _room(self) -> int:
@@ -125,7 +127,8 @@ class Pass:
     def run(self, deadline: Deadline) -> None:
         """Claim, until there is enough, or no more, or it took too long.
 
-        Then `records` is what was claimed, and `left` what is left, also after an error.
+        Then `records` is what was claimed, and `left` what is left, also after an error; `empty` are the places that had no row of any
+        kind, with the time when their reading began, and `reports` the rows that are failure reports alone.
         """
         while self.left and self._room and deadline.left():
             self._run(self.left.pop(0), deadline)
@@ -165,8 +168,11 @@ class Pass:
         looks = self._player.play_all(
             look(self._client, place, _after(place, span), _until(place, span), room, terms) for place in places
         )
-        for looked in looks:
+        for place, looked in zip(places, looks, strict=True):
             self._sizes.learn(looked)
+            self.reports.update((place, id) for id in looked.reports)
+            if looked.empty_since is not None:
+                self.empty[place] = looked.empty_since
         return looks
 
     def _take(self, wanted: Sequence[tuple[Place, Sequence[Candidate]]]) -> bool:

@@ -1,12 +1,15 @@
-"""A pass of claims over a list, played against rows in memory: where it goes on, what an error leaves."""
+"""A pass of claims over a list, played against rows in memory: where it goes on, what an error leaves, what it finds to be swept."""
 
 from __future__ import annotations
+
+from bisect import bisect_right
+from operator import attrgetter
 
 import pytest
 
 from atleastonce.exceptions import StoreUnavailable
 from atleastonce.record import TaskRecord
-from atleastonce_cassandra.passing import WHOLE, Pass, Sizes
+from atleastonce_cassandra.passing import MAX_PAGE_ROWS, WHOLE, Pass, Sizes
 from atleastonce_cassandra.protocol.claim import LOOK_BYTES, LOOK_ROWS, Terms, look
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.clock import GivenClock
@@ -62,7 +65,9 @@ class Rows:
 
     def _answer(self, step):
         if isinstance(step, ReadPage):
-            page = [row for row in self.rows[step.place] if row.id > step.after][: step.limit]
+            rows = self.rows[step.place]
+            first = bisect_right(rows, step.after, key=attrgetter("id"))
+            page = rows[first : first + step.limit]
             self.read += len(page)
             self.reads_left -= 1
             if self.reads_left < 0:
@@ -117,14 +122,12 @@ def begin(client, sizes):
 class TestNoneIsDue:
     """A list of tasks that are to be tried tomorrow, or that others hold."""
 
-    SHARDS, ROWS = 20, LOOK_ROWS * 4
-    CALL = LOOK_ROWS * 20
+    CALL = LOOK_ROWS * 10
     """How many rows can be read in half a call; the other half is for what is under way then."""
 
-    def test_a_pass_gets_through_a_call_at_a_time(self, begin):
-        servers = Rows(
-            {shard(number): [found(id) for id in range(self.ROWS)] for number in range(self.SHARDS)}, due=False
-        )
+    @pytest.mark.parametrize(("shards", "rows"), [(4, 24 * LOOK_ROWS), (20, 4 * LOOK_ROWS), (64, 100)])
+    def test_a_pass_gets_through_a_call_at_a_time(self, begin, shards, rows):
+        servers = Rows({shard(number): [found(id) for id in range(rows)] for number in range(shards)}, due=False)
         spans, calls = WHOLE, 0
         while spans:
             began = servers.read
@@ -133,15 +136,15 @@ class TestNoneIsDue:
             assert servers.read - began <= 2 * self.CALL
             assert tuple(part.left) != spans
             spans, calls = tuple(part.left), calls + 1
-        assert servers.read <= 2 * self.SHARDS * self.ROWS
-        assert calls >= self.SHARDS * self.ROWS // (2 * self.CALL)
+        assert servers.read <= 1.5 * shards * rows
+        assert calls >= shards * rows // (2 * self.CALL)
 
     def test_what_is_due_behind_them_is_found(self, begin):
-        servers = Rows({shard(0): [found(id) for id in range(self.ROWS)]}, due=True)
+        servers = Rows({shard(0): [found(id) for id in range(4 * LOOK_ROWS)]}, due=True)
         last = servers.rows[shard(0)][-1]
         servers.claims = {(shard(0), row.id): LATER for row in servers.rows[shard(0)][:-1]}
         part = begin(servers, 100)
-        part.run(ReadingTime(servers, 10 * self.ROWS))
+        part.run(ReadingTime(servers, 100 * LOOK_ROWS))
         assert [it.id for it in part.records] == [last.id.decode()]
         assert part.left == []
 
@@ -193,3 +196,36 @@ class TestErrors:
             part.run(ReadingTime(servers, 10_000))
         assert part.records == []
         assert tuple(part.left) == WHOLE
+
+
+class TestToBeSwept:
+    def test_only_what_read_empty_from_the_beginning(self, begin, client):
+        report = found(5, None)
+        servers = Rows({shard(0): [], shard(1): [report], shard(2): [found(1)], shard(3): []}, due=False)
+        part = begin(servers, 100)
+        part.run(ReadingTime(servers, 10_000))
+        assert part.empty == {shard(0): NOW, shard(3): NOW}
+        assert part.reports == {(shard(1), report.id)}
+        (behind,) = servers.play_all([look(client, shard(2), b"000001", None, 100, Terms(1, NOW, None, None))])
+        assert behind.rows == 0
+        assert behind.empty_since is None
+
+    def test_the_reading_begins_before_the_first_page_is_asked_for(self):
+        now = [NOW]
+        steps = look(
+            Client(GivenClock(lambda: now[0]), lambda limit: 0), shard(0), b"", None, 1, Terms(1, NOW, None, None)
+        )
+        next(steps)
+        now[0] += 1
+        with pytest.raises(StopIteration) as end:
+            steps.send([])
+        assert end.value.value.empty_since == NOW
+
+    def test_a_page_of_rows_that_all_have_gone_since_is_not_an_empty_place(self, client):
+        steps = look(client, shard(0), b"", None, 1, Terms(1, NOW, None, None, MAX_PAGE_ROWS, 1))
+        step = next(steps)
+        step = steps.send([found(id, None) for id in range(step.limit)])
+        with pytest.raises(StopIteration) as end:
+            steps.send([])
+        assert end.value.value.empty_since is None
+        assert len(end.value.value.reports) == 100
