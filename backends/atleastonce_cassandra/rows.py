@@ -16,7 +16,7 @@ import attrs
 from atleastonce.record import NO_META, TaskRecord, usual_record
 from atleastonce.versions import VERSION_LIMIT
 
-from .protocol.state import State
+from .protocol.state import MAX_ATTEMPTS, State
 from .protocol.versions import failure_timestamp
 from .text import decode, encode
 
@@ -44,7 +44,7 @@ def cell_again(parts: tuple[Any, ...]) -> bytes:
 
 def failure_cell(attempts: int, error: bytes) -> bytes:
     """The cell of a failure report. Of two with one write time the server keeps the larger value: the one with more attempts."""
-    return _length(4) + _length(attempts) + _length(len(error)) + error
+    return _length(4) + _length(min(attempts, MAX_ATTEMPTS)) + _length(len(error)) + error
 
 
 _STATE: tuple[Callable[[Any], bytes], ...] = (_bigint, bytes, _bigint, _bigint, _boolean, _length, bytes, _bigint)

@@ -12,7 +12,7 @@ from atleastonce.record import Claim, TaskRecord
 
 from .client import Client
 from .places import Place
-from .state import ERROR_BYTES, State
+from .state import ERROR_BYTES, MAX_ATTEMPTS, State
 from .steps import Failed, Found, ReadClaims, ReadPage, ReadVersions, Report, Steps
 from .swap import swap
 
@@ -169,7 +169,7 @@ class Taking:
             until=now + self._lease,
             lease=self._lease,
             started=False,
-            attempts=max(before.attempts or 0, self.copied) + self.lost,
+            attempts=min(max(before.attempts or 0, self.copied) + self.lost, MAX_ATTEMPTS),
             error=LOST[:ERROR_BYTES] if self.lost else before.error,
         )
 

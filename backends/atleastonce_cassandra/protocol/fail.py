@@ -8,7 +8,7 @@ from .client import Client
 from .hold import Holding
 from .measure import measure_if_due
 from .places import Place
-from .state import ERROR_BYTES, State
+from .state import ERROR_BYTES, MAX_ATTEMPTS, State
 from .steps import Bury, Failed, Found, RegisterDead, Report, Steps
 from .swap import Decide
 
@@ -29,7 +29,8 @@ def failed(holding: Holding, failure: Failure, copied: int) -> Decide:
             state = state._replace(token=None, started=False)
         elif attempts >= failure.attempts:
             return None
-        return state._replace(attempts=max(attempts, failure.attempts), error=error, due_at=failure.due_at)
+        attempts = min(max(attempts, failure.attempts), MAX_ATTEMPTS)
+        return state._replace(attempts=attempts, error=error, due_at=failure.due_at)
 
     return decide
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 ERROR_BYTES = 200
 """So much of the last error is kept here too, for the case that a crash comes between this and the whole text's being written."""
 
+MAX_ATTEMPTS = 2**31 - 1
+"""What the servers' int can hold: a row that somebody damaged may say so many, and one more would fit into no cell."""
+
 
 class State(NamedTuple):
     """Of one version of a task. That of another version says nothing.
