@@ -62,13 +62,14 @@ class Claimer:
         links: lends the session.
         client: what this process knows.
         timeout: of one call, seconds.
+        max_data_bytes: the longest data of a task.
     """
 
-    def __init__(self, links: Links, client: Client, timeout: float) -> None:
+    def __init__(self, links: Links, client: Client, timeout: float, max_data_bytes: int) -> None:
         self._links = links
         self._client = client
         self._timeout = timeout
-        self._sizes = Sizes()
+        self._sizes = Sizes(max_data_bytes)
         self._turns = [Turns(self._serve) for _ in range(STRIPES)]
 
     def forget(self) -> None:

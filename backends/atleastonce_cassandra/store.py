@@ -51,8 +51,8 @@ class CassandraStore(Base):
         self._links = Links(partial(_open, options, session, self._client))
         self._reader = Reader(self._links, self._client, options.timeout)
         self._writer = Writer(self._links, self._client, options.timeout)
-        self._claimer = Claimer(self._links, self._client, options.timeout)
-        self._graveyard = Graveyard(self._links, self._client, options.timeout)
+        self._claimer = Claimer(self._links, self._client, options.timeout, options.max_data_bytes)
+        self._graveyard = Graveyard(self._links, self._client, options.timeout, options.max_data_bytes)
         weakref.finalize(self, self._links.close)
         forget_in_child(self)
 
