@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from atleastonce.exceptions import AtLeastOnceError
 from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.turns import Request, Turns
 
-from .errors import own
+from .errors import own, partly_applied
 from .link import Link
 from .links import Links
 from .passing import WHOLE, Pass, Position, Sizes, Spans
@@ -145,7 +146,8 @@ class Claimer:
         decides = [released(_holding(one), due_at, unstarted=unstarted) for one in held]
         states = self._change(held, decides)
         if due_at is not None:
-            self._show(held, states)
+            with partly_applied():
+                self._show(held, states)
         return [state is not None for state in states]
 
     def fail(self, failure: Failure) -> bool:
@@ -166,7 +168,8 @@ class Claimer:
             self._take(request)
             if request.state is None:
                 return False
-            player.play(report(self._client, place, found, failure, request.state))
+            with partly_applied():  # with the whole timeout again, however long the others in this turn took
+                self._player(link).play(report(self._client, place, found, failure, request.state))
         return True
 
     def discard(self, keys: Sequence[TaskKey]) -> None:
@@ -203,8 +206,9 @@ class Claimer:
                 self._take(request)
                 states[position] = request.state
                 return states
-            for wave in _waves(wanted):
-                played = player.play_all(self._steps(wave))
+            for number, wave in enumerate(_waves(wanted)):
+                with partly_applied() if number else nullcontext():
+                    played = player.play_all(self._steps(wave))
                 for group, changed in zip(wave.values(), played, strict=True):
                     for id, (_, position) in group.items():
                         states[position] = changed.get(id)
@@ -228,7 +232,8 @@ class Claimer:
         try:
             for number, wave in enumerate(waves):
                 steps = chain(completes if number == 0 else (), self._steps(wave))
-                played = player.play_all(steps)[len(completes) if number == 0 else 0 :]
+                with partly_applied() if number else nullcontext():
+                    played = player.play_all(steps)[len(completes) if number == 0 else 0 :]
                 for group, changed in zip(wave.values(), played, strict=True):
                     for id, (_, request) in group.items():
                         request.state = changed.get(id)
