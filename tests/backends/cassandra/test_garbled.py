@@ -251,6 +251,19 @@ class TestCells:
         tasks.complete(garbled)
         assert tasks.count(task_list) == 100
 
+    @pytest.mark.parametrize("timestamp", [-(2**62), 2**53, 2**63 - 1])
+    def test_what_has_no_version_is_claimed_and_fails_like_others(self, session, tasks, task_list, timestamp):
+        insert(session, task_list.encode(), b"1", "(0x5468, 0x7b7d, 0x)", f"USING TIMESTAMP {timestamp}")
+        store = tasks._backend
+        for attempts, dead in ((1, False), (2, True)):
+            records = store.claim(task_list, lease=60_000_000, limit=101).records
+            (claimed,) = (it for it in records if it.id == "1")
+            assert claimed.attempts == attempts - 1
+            held = Held(task_list, "1", None, claimed.claim.token)
+            assert store.fail(Failure(held=held, attempts=attempts, last_error="E", dead=dead))
+        assert [it.attempts for it in store.dead(task_list)] == [2]
+        assert tasks.count(task_list) == 100
+
     @pytest.mark.parametrize("timestamp", [0, 1, 2**53 - 1])
     def test_a_strange_time_that_is_one(self, session, tasks, task_list, timestamp):
         insert(session, task_list.encode(), b"1", "(0x54, 0x7b7d, 0x)", f"USING TIMESTAMP {timestamp}")
