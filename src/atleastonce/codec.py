@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from .converter.plain import INT_MAX, check_loaded, check_plain, check_str, copy_plain, dumps, loads
+from .converter.plain import check_loaded, check_plain, check_str, copy_plain, dumps, loads
 from .exceptions import InvalidTask, UnknownTaskType
 from .keys import check_id, check_task_list, check_type
 from .record import NO_META, Claim, TaskRecord
@@ -134,10 +134,7 @@ def task_from_hash(task_hash: Any, cls: Any = None) -> Any:
         raise InvalidTask(f"data must be a dict, not {type(data).__name__}")
     check_plain(data)
     data = copy_plain(data)
-    saved_at, run_at = (
-        _optional_int(task_hash, "saved_at", VERSION_LIMIT - 1),
-        _optional_int(task_hash, "run_at", INT_MAX),
-    )
+    saved_at, run_at = _moment(task_hash, "saved_at"), _moment(task_hash, "run_at")
     meta = _meta(task_hash.get("meta"))
     claim = _claim(task_hash.get("claim_token"), saved_at)
     found, version = registry.find(written) if cls is None else (cls, version_for(cls, written))
@@ -169,12 +166,12 @@ def _upcast(cls: Any, task_list: str, id: str, data: dict[str, Any], version: in
     return plan_of(cls).make(task_list, id, copy_plain(newer))
 
 
-def _optional_int(task_hash: Mapping[str, Any], key: str, biggest: int) -> int | None:
+def _moment(task_hash: Mapping[str, Any], key: str) -> int | None:
     value = task_hash.get(key)
     if value is None:
         return None
-    if type(value) is not int or not 0 <= value <= biggest:
-        raise InvalidTask(f"{key} must be an int of microseconds from 0 to {biggest:,}")
+    if type(value) is not int or not 0 <= value < VERSION_LIMIT:
+        raise InvalidTask(f"{key} must be an int of microseconds from 0 to {VERSION_LIMIT - 1:,}")
     return value
 
 

@@ -39,7 +39,7 @@ class TaskRecord:
         saved_at: the version: microseconds since 1970, below 2**53. None in a record that was never saved.
         attempts: failed attempts since it was saved.
         last_error: text of the last failed attempt.
-        run_at: not due before, microseconds since 1970; None: due at once.
+        run_at: not due before, microseconds since 1970, below 2**53; None: due at once.
         meta: small str-to-str notes that are kept through save and redrive.
         problem: why a stored row cannot be read where its other attributes cannot show it (a column of the wrong
             kind, say); None for a sound row. A record with a problem can be deleted, never stored.
