@@ -180,6 +180,12 @@ class Claiming:
             except StoreError as error:
                 log.warning("the claim on %r could not be given back: %s", task, type(error).__name__)
 
+    def let_go_all(self, tasks: Sequence[Task]) -> None:
+        """As `let_go`, for many claimed tasks in one step."""
+        self._release_quietly([held(task) for task in tasks])
+        for task in tasks:
+            set_claim(task, None)
+
     def heartbeat(self, task: Task) -> None:
         """Renew the lease. Raises `ClaimLost`."""
         (claim,) = self.backend.heartbeat([held(task)])
