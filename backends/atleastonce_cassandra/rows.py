@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 import attrs
 
-from atleastonce.record import NO_META, TaskRecord, usual_record
+from atleastonce.record import MAX_ATTEMPTS, NO_META, TaskRecord, usual_record
 from atleastonce.versions import VERSION_LIMIT
 
 from .protocol.state import State
@@ -115,7 +115,7 @@ def _record(
         decode(type or b""),
         data or b"",
         version,
-        attempts,
+        min(attempts, MAX_ATTEMPTS),
         decode(last_error) if last_error or (attempts and last_error is not None) else None,
         run_at,
         meta,

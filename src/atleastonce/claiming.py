@@ -259,7 +259,7 @@ class Claiming:
         try:
             if not self.backend.fail(told):
                 return False
-        except StoreError as trouble:  # its lease ends by itself, and somebody finds it again
+        except (StoreError, InvalidTask) as trouble:  # its lease ends by itself, and somebody finds it again
             log.warning("the failure of %r could not be written down: %s", task, type(trouble).__name__)
             return False
         self._told(task, told, error)
@@ -310,10 +310,12 @@ class Claiming:
         """Save dead letters anew, then remove them; how many."""
         backend, number = self.backend, 0
         for batch in _batches(tasks):
-            keys = [dead_key(task) for task in batch]
+            keys = [dead_key(task) for task in batch]  # of all of them, before anything is written
             anew: list[Task] = []
             gone: list[TaskKey] = []
             for task, key in zip(batch, keys, strict=True):
+                if not _can_be_saved(task):
+                    continue
                 pending = backend.find(task.task_list, task.id)
                 if pending is None:
                     anew.append(task)
@@ -405,6 +407,17 @@ def lost(task: Task) -> ClaimLost:
 def _is_same(pending: TaskRecord, task: Task) -> bool:
     record = task._record_to_save()
     return (pending.type, pending.data) == (record.type, record.data)
+
+
+def _can_be_saved(task: Task) -> bool:
+    """Whether a dead letter is all there. One that is not must not keep the others from being revived."""
+    if isinstance(task, UnreadableTask):
+        try:
+            task._record_to_save()
+        except (InvalidTask, UnknownTaskType) as reason:
+            log.error("%r cannot be revived and stays a dead letter: %s", task, reason)  # noqa: TRY400 - ids only
+            return False
+    return True
 
 
 def _class_of(record: TaskRecord) -> Any:

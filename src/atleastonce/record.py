@@ -7,6 +7,9 @@ from types import MappingProxyType
 
 import attrs
 
+MAX_ATTEMPTS = 1_000_000_000
+"""What a damaged row says beyond that is read as that: more than anybody counts, and a few more fit into 32 bits."""
+
 NO_META: Mapping[str, str] = MappingProxyType({})
 
 
@@ -37,7 +40,7 @@ class TaskRecord:
         type: the type tag, with ``@version`` above version 1; at most 255 bytes of UTF-8.
         data: the task's fields as a JSON object in UTF-8. Kept byte for byte, also where it is not JSON at all.
         saved_at: the version: microseconds since 1970, below 2**53. None in a record that was never saved.
-        attempts: failed attempts since it was saved.
+        attempts: failed attempts since it was saved; at most `MAX_ATTEMPTS`.
         last_error: text of the last failed attempt.
         run_at: not due before, microseconds since 1970, below 2**53; None: due at once.
         meta: small str-to-str notes that are kept through save and redrive.

@@ -261,7 +261,8 @@ class TaskStore:
         """Save dead letters anew, with no attempts, and remove them from the dead letters; returns how many.
 
         A crash in between leaves a task in both places, and the next call tidies up. One whose id was saved anew since it died is
-        left where it is, and not counted. Raises `InvalidTask` for a task that did not come from `dead`.
+        left where it is, and not counted; so is one whose record is damaged, which is logged. Raises `InvalidTask` for a task that did
+        not come from `dead`.
         """
         return self._claiming.revive(tasks, self.save_all)
 

@@ -447,6 +447,18 @@ def test_garbled_data_costs_an_attempt_and_has_its_own_limit(store):
     assert (record.data, record.run_at, dict(record.meta)) == (b"{bad", 5, {"a": "b"})
 
 
+def test_a_report_that_the_backend_refuses_keeps_no_neighbour_from_being_claimed(caplog):
+    class Refuses(MemoryStore):
+        def fail(self, failure):
+            raise InvalidTask("a number has more than 64 bits")
+
+    store = TaskStore(Refuses())
+    store._backend.store([TaskRecord("l", "1-bad", "tests.store.plain", b"{bad")])
+    store.save(Plain(id="2"))
+    assert ids(store.claim("l")) == ["2"]
+    assert "could not be written down: InvalidTask" in caplog.text
+
+
 def test_garbled_data_of_a_class_that_waits_waits(store):
     store._backend.store([TaskRecord("l", "bad", "tests.store.limited", b"{bad")])
     for _ in range(2):

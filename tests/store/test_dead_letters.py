@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -141,6 +143,20 @@ def test_what_cannot_be_read_is_given_and_can_be_revived_byte_for_byte(store):
     assert store.revive([dead]) == 1
     again = store._backend.find("l", "bad")
     assert (again.type, again.data, dict(again.meta), again.attempts) == ("Gone", b'{"a": "\xff', {"a": "b"}, 0)
+
+
+def test_a_damaged_letter_keeps_no_other_from_being_revived(mortal, tmp_path, caplog):
+    with TaskStore(f"sqlite:///{tmp_path}/tasks.db") as store:
+        kill(store, *(mortal(id=id) for id in "123"))
+        store.close()
+        with closing(sqlite3.connect(tmp_path / "tasks.db")) as connection, connection:
+            connection.execute("UPDATE atleastonce_dead SET meta = 'sesame' WHERE id = '1'")
+        assert store.revive(store.dead("l")) == 2
+        assert ids(store.all("l")) == ["2", "3"]
+        assert ids(store.dead("l")) == ["1"]
+        assert "cannot be revived" in caplog.text
+        assert "sesame" not in caplog.text
+        assert store.discard(store.dead("l")) == 1
 
 
 def test_of_a_task_that_dies_again_the_newer_one_is_kept(store, mortal):

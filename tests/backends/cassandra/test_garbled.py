@@ -263,6 +263,7 @@ class TestCells:
             ("null", 0, None, None),
             ("(3, 0x626f6f)", 3, "boo", None),
             ("(3, 0xeda080)", 3, "\udced\udca0\udc80", None),
+            ("(2147483647, 0x626f6f)", 1_000_000_000, "boo", None),
             ("(3, null)", 3, None, None),
             ("(3)", 3, None, None),
             ("(null, 0x626f6f)", 0, "boo", "attempts is missing or negative"),
