@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
@@ -90,15 +90,19 @@ class Claiming:
         cursor = self._cursors.get(task_list)
         from_beginning = cursor is None
         tasks: list[Task] = []
+        refused: set[str] = set()  # the round ends where it began or a page later, so it may come to some of them again
         while len(tasks) < limit:
             try:
-                page = self.page(task_list, lease, limit - len(tasks), saved_before=saved_before, cursor=cursor)
+                page = self.page(
+                    task_list, lease, limit - len(tasks), saved_before=saved_before, cursor=cursor, refused_before=refused
+                )
             except StoreError as error:
                 if not tasks:
                     raise
                 log.warning("no more tasks of %r could be claimed: %s", task_list, type(error).__name__)
                 break
             tasks += page.tasks
+            refused.update(task.id for task in page.refused)
             cursor = page.cursor
             if cursor is None:
                 if from_beginning:
@@ -121,19 +125,23 @@ class Claiming:
         due_by: int | None = None,
         saved_before: int | None = None,
         cursor: Any = None,
+        refused_before: Container[str] = (),
     ) -> Page:
-        """One page of claims, without those that are not to be executed now: these are given back, or buried."""
+        """One page of claims, without those that are not to be executed now: these are given back, or buried.
+
+        Those of `refused_before`, ids, that still cannot be read are given back at no cost: they had their attempt.
+        """
         found: ClaimPage = self.backend.claim(
             task_list, lease=lease, limit=limit, due_by=due_by, saved_before=saved_before, cursor=cursor
         )
         page = Page([], [], [], found.cursor)
-        unknown: list[Held] = []
+        free: list[Held] = []
         for record in found.records:
             task = self._read(record)
             if isinstance(task, UnreadableTask):
                 page.refused.append(task)
-                if isinstance(task.reason, UnknownTaskType):
-                    unknown.append(held(task))  # a newer process will know it: it costs nothing
+                if task.id in refused_before or isinstance(task.reason, UnknownTaskType):
+                    free.append(held(task))  # a newer process will know the type: it costs nothing
                 elif self._fail_garbled(task, record):
                     page.dead.append(task)
             elif record.attempts and is_dead(type(task), record.attempts):
@@ -143,7 +151,7 @@ class Claiming:
                 self._release_quietly([held(task)], due_at=due_again(type(task), record.attempts, self.clock()))
             else:
                 page.tasks.append(task)
-        self._release_quietly(unknown)
+        self._release_quietly(free)
         return page
 
     def _release_quietly(self, holders: Sequence[Held], *, due_at: int | None = None, unstarted: bool = False) -> None:
@@ -306,12 +314,15 @@ class Claiming:
             if (died_before is None or (record.died_at or 0) < died_before) and is_meant(record)
         )
 
-    def revive(self, tasks: Iterable[Task], save: Callable[[list[Task]], object]) -> int:
-        """Save dead letters anew, then remove them; how many."""
+    def revive(
+        self, tasks: Iterable[Task], save: Callable[[list[Task]], object], mark: Callable[[Task, int], object]
+    ) -> int:
+        """Save dead letters anew, then remove them; how many. `mark` tells a task the version that it is pending as."""
         backend, number = self.backend, 0
         for batch in _batches(tasks):
             keys = [dead_key(task) for task in batch]  # of all of them, before anything is written
             anew: list[Task] = []
+            pending_already: list[tuple[Task, int]] = []
             gone: list[TaskKey] = []
             for task, key in zip(batch, keys, strict=True):
                 if not _can_be_saved(task):
@@ -319,11 +330,21 @@ class Claiming:
                 pending = backend.find(task.task_list, task.id)
                 if pending is None:
                     anew.append(task)
-                elif not _is_same(pending, task):
+                elif _is_same(pending, task):  # an earlier call died before it removed the dead letter
+                    pending_already.append((task, pending.saved_at or 0))
+                else:
                     continue  # the id was saved anew since: what was saved later wins
-                gone.append(key)  # where it is pending as it is, an earlier call died before it removed the dead letter
-            save(anew)
-            backend.discard(gone)
+                gone.append(key)
+            died = [task._died_at for task in anew]
+            try:
+                save(anew)
+                backend.discard(gone)
+            except BaseException:
+                for task, died_at in zip(anew, died, strict=True):  # they are dead letters still: the call may be repeated
+                    task.__dict__["_died_at"] = died_at
+                raise
+            for task, version in pending_already:
+                mark(task, version)
             number += len(gone)
         return number
 

@@ -260,14 +260,18 @@ class TaskStore:
     def revive(self, tasks: Iterable[Task]) -> int:
         """Save dead letters anew, with no attempts, and remove them from the dead letters; returns how many.
 
-        A crash in between leaves a task in both places, and the next call tidies up. One whose id was saved anew since it died is
+        A crash in between leaves a task in both places, and the next call tidies up. What is given counts, so take the letters from `dead`
+        just before: one that somebody discarded since is saved anew all the same. One whose id was saved anew since it died is
         left where it is, and not counted; so is one whose record is damaged, which is logged. Raises `InvalidTask` for a task that did
         not come from `dead`.
         """
-        return self._claiming.revive(tasks, self.save_all)
+        return self._claiming.revive(tasks, self.save_all, self._mark_saved)
 
     def discard(self, tasks: Iterable[Task]) -> int:
-        """Remove dead letters for good; returns how many. Raises `InvalidTask` for a task that did not come from `dead`."""
+        """Remove dead letters for good; returns how many, those included that somebody removed since they were read.
+
+        Raises `InvalidTask` for a task that did not come from `dead`.
+        """
         return self._claiming.discard(tasks)
 
     def count(self, task_list: str) -> int:

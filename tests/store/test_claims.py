@@ -447,6 +447,17 @@ def test_garbled_data_costs_an_attempt_and_has_its_own_limit(store):
     assert (record.data, record.run_at, dict(record.meta)) == (b"{bad", 5, {"a": "b"})
 
 
+def test_one_call_costs_a_garbled_record_one_attempt(store):
+    """Going round the list it comes to the same record twice: behind its cursor, and again from the beginning."""
+    for number in range(4):
+        store.save(Plain(id=str(number)))
+    store._backend.store([TaskRecord("l", "3-bad", "tests.store.plain", b"{bad"), TaskRecord("l", "4-new", "Nobody", b"{}")])
+    assert ids(store.claim("l", limit=1)) == ["0"]
+    assert ids(store.claim("l", limit=10)) == ["1", "2", "3"]
+    assert store.find("l", "3-bad").delivery.attempts == 1
+    assert len(store._backend.claim("l", lease=1_000_000, limit=10).records) == 2  # nobody holds them
+
+
 def test_a_report_that_the_backend_refuses_keeps_no_neighbour_from_being_claimed(caplog):
     class Refuses(MemoryStore):
         def fail(self, failure):

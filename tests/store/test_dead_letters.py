@@ -114,10 +114,32 @@ def test_a_revival_that_died_half_way_is_tidied_up(mortal):
     with pytest.raises(StoreUnavailable):
         store.revive(store.dead("l"))
     assert store.count("l") == 1
+    letters = list(store.dead("l"))
+    with pytest.raises(StoreUnavailable):
+        store.revive(letters)
     Dies.discard = MemoryStore.discard
-    assert store.revive(store.dead("l")) == 1
+    assert store.revive(letters) == 1
+    with pytest.raises(InvalidTask, match="no dead letter"):
+        store.revive(letters)  # now they are none
     assert list(store.dead("l")) == []
     assert store.find("l", "1").text == "a"
+
+
+def test_a_revival_that_failed_may_be_repeated_with_the_same_letters(mortal):
+    class Fails(MemoryStore):
+        def discard(self, keys):
+            raise StoreUnavailable("gone")
+
+    store = TaskStore(Fails())
+    kill(store, mortal(id="1"), mortal(id="2"))
+    letters = list(store.dead("l"))
+    with pytest.raises(StoreUnavailable):
+        store.revive(letters)
+    Fails.discard = MemoryStore.discard
+    assert store.revive(letters) == 2
+    assert ids(store.all("l")) == ["1", "2"]
+    assert list(store.dead("l")) == []
+    assert [letter.delivery.died_at for letter in letters] == [None, None]
 
 
 @pytest.mark.parametrize("verb", ["revive", "discard"])
