@@ -74,10 +74,9 @@ class Run:
             self.heartbeats.drop(task)
 
     def lost(self, task: Task) -> None:
-        """Somebody else has it, or has done it: it is none of this run's any more. (Unless a stop took it back: then it is left.)"""
+        """Somebody else has it, or has done it: it is none of this run's any more."""
         self.drop(task)
-        if not self.stopped():
-            self.tally.seen -= 1
+        self.tally.seen -= 1
 
     def let_go(self, task: Task) -> None:
         """Give its claim back, at no cost."""

@@ -146,6 +146,8 @@ class ToExecutor:
             elif outcome.error is not None:  # the worker could not open it
                 tally.fail(task.task_list, task.id, outcome.error)
                 run.let_go(task)
+            elif self._taken_back:  # by us, as far as we know: it is left
+                run.drop(task)
             else:
                 run.lost(task)
             return
