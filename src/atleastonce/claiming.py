@@ -419,7 +419,7 @@ MAX_LEASE = timedelta(days=366)
 def lost(task: Task) -> ClaimLost:
     """What to raise where a claim is not there any more."""
     return ClaimLost(
-        f"{task!r} is not this object's any more: its lease ran out and somebody else claimed it, or it was completed or saved anew; "
+        f"{task!r} is not this object's any more: its lease ran out and somebody else claimed it, or it was completed or saved anew, or it is dead; "
         "nothing was changed",
         outcome="not_applied",
     )

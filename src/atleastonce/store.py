@@ -216,8 +216,10 @@ class TaskStore:
     def fail(self, task: Task, error: BaseException | str) -> None:
         """Write down that an attempt failed; a claim is given back. Due again by the class's ``backoff``, dead at its ``max_attempts``.
 
-        Without a claim it is compare-and-set on the version that this object has. `error` is kept as text, see `Delivery`.
-        Raises `ClaimLost` where the task was completed, saved anew or claimed by another since, and changes nothing then;
+        `error` is kept as text, see `Delivery`. With a claim it is a report of that claim's holder: where somebody else claimed the task
+        since, it raises `ClaimLost`. Without one it is compare-and-set on the version that this object has, and counts also while
+        somebody else holds the task, who keeps it; but the attempt that is the last one makes the task dead, and that claim lost.
+        Raises `ClaimLost`, too, where the task was completed, saved anew or is dead, and changes nothing then;
         `InvalidTask` for a task that was never saved.
         """
         if not isinstance(task, Task):
