@@ -94,7 +94,12 @@ class Claiming:
         while len(tasks) < limit:
             try:
                 page = self.page(
-                    task_list, lease, limit - len(tasks), saved_before=saved_before, cursor=cursor, refused_before=refused
+                    task_list,
+                    lease,
+                    limit - len(tasks),
+                    saved_before=saved_before,
+                    cursor=cursor,
+                    refused_before=refused,
                 )
             except StoreError as error:
                 if not tasks:
@@ -340,7 +345,8 @@ class Claiming:
                 save(anew)
                 backend.discard(gone)
             except BaseException:
-                for task, died_at in zip(anew, died, strict=True):  # they are dead letters still: the call may be repeated
+                # They are dead letters still: the call may be repeated.
+                for task, died_at in zip(anew, died, strict=True):
                     task.__dict__["_died_at"] = died_at
                 raise
             for task, version in pending_already:

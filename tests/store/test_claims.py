@@ -451,7 +451,9 @@ def test_one_call_costs_a_garbled_record_one_attempt(store):
     """Going round the list it comes to the same record twice: behind its cursor, and again from the beginning."""
     for number in range(4):
         store.save(Plain(id=str(number)))
-    store._backend.store([TaskRecord("l", "3-bad", "tests.store.plain", b"{bad"), TaskRecord("l", "4-new", "Nobody", b"{}")])
+    store._backend.store(
+        [TaskRecord("l", "3-bad", "tests.store.plain", b"{bad"), TaskRecord("l", "4-new", "Nobody", b"{}")]
+    )
     assert ids(store.claim("l", limit=1)) == ["0"]
     assert ids(store.claim("l", limit=10)) == ["1", "2", "3"]
     assert store.find("l", "3-bad").delivery.attempts == 1
