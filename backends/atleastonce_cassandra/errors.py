@@ -37,7 +37,7 @@ _NEVER_SENT = (
     IsBootstrappingErrorMessage,
     ConnectionRefusedError,
 )
-"""Of these the request was not applied on any replica."""
+"""Of these the request was not applied on any replica. A lightweight transaction may have been: `Once` marks it as `doubtful`."""
 
 _NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
 

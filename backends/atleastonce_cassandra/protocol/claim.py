@@ -83,7 +83,7 @@ def look(client: Client, place: Place, after: bytes, until: bytes | None, room: 
         rows_read += len(rows)
         bytes_read += sum(sum(len(part or b"") for part in row.task) for row in rows if row.task)
         tasks = [row for row in rows if row.task and (terms.saved_before is None or row.version < terms.saved_before)]
-        seen, outdated = yield from _seen(place, tasks)
+        seen, outdated = yield from _seen(client, place, tasks)
         now = client.clock.now()
         for row in tasks:
             state = seen.get(row.id)
@@ -109,20 +109,24 @@ def _is_free(state: State | None, version: int, now: int, due_by: int | None) ->
     return not state.is_held(now) and (due_by is None or (state.due_at or 0) <= due_by)
 
 
-def _seen(place: Place, rows: Sequence[Found]) -> Steps[tuple[dict[bytes, State], set[bytes]]]:
+def _seen(client: Client, place: Place, rows: Sequence[Found]) -> Steps[tuple[dict[bytes, State], set[bytes]]]:
     """What the claims know of these rows; and the ids of those that are outdated by now.
 
-    A state of a newer version says that the task was saved anew since its row was read, and whoever holds the newer one must not be disturbed.
-    Or the newer one was completed, and the task saved anew by a clock that was set back: then the state says nothing.
+    A state of a newer version says that the task was saved anew since its row was read, perhaps in another data centre, from which
+    the claim came sooner than the row; and whoever holds the newer one must not be disturbed. Or the newer one was completed, and the task
+    saved anew by a clock that was set back: then the state says nothing, once its lease is over.
     """
     if not rows:
         return {}, set()
     seen: dict[bytes, State] = yield ReadClaims(place, [row.id for row in rows])
     newer = [row for row in rows if row.id in seen and seen[row.id].is_newer(row.version)]
-    if not newer:
-        return seen, set()
-    there: dict[bytes, int] = yield ReadVersions(place, [row.id for row in newer])
-    return seen, {row.id for row in newer if there.get(row.id) != row.version}
+    now = client.clock.now()
+    outdated = {row.id for row in newer if seen[row.id].is_held(now)}
+    unclear = [row for row in newer if row.id not in outdated]
+    if unclear:
+        there: dict[bytes, int] = yield ReadVersions(place, [row.id for row in unclear], everywhere=True)
+        outdated.update(row.id for row in unclear if there.get(row.id) != row.version)
+    return seen, outdated
 
 
 class Taking:

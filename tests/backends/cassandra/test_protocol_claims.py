@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from atleastonce.claims import Failure
 from atleastonce.exceptions import StoreUnavailable
+from atleastonce.record import TaskRecord
+from atleastonce_cassandra.protocol.claim import Terms, look
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.clock import GivenClock
+from atleastonce_cassandra.protocol.fail import failed
+from atleastonce_cassandra.protocol.hold import Holding, change, renewed
 from atleastonce_cassandra.protocol.known import Known
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
 from atleastonce_cassandra.protocol.state import State
-from atleastonce_cassandra.protocol.steps import Change, ReadClaims, Swap, Swapped
+from atleastonce_cassandra.protocol.steps import Change, Found, ReadClaims, ReadVersions, Swap, Swapped
 from atleastonce_cassandra.protocol.swap import MAX_ROWS, MAX_TRIES, swap
 
 NOW = 1_000_000
@@ -62,6 +67,106 @@ def test_it_is_not_tried_for_ever(client, answer, outcome):
         run()
     assert sum(isinstance(step, Swap) for step in sent) == MAX_TRIES
     assert caught.value.outcome == outcome
+
+
+HOLDING = Holding(4, b"theirs")
+
+
+def test_a_claim_is_not_lost_because_another_is_remembered(client):
+    """This process had the task, lost it, and was sent the claim of the one who has it now."""
+    client.known.put(PLACE, b"a", MINE)
+    steps = change(client, PLACE, {b"a": renewed(client, HOLDING)})
+    assert next(steps) == ReadClaims(PLACE, [b"a"], settled=True)
+    swapped = steps.send({b"a": THEIRS})
+    new = THEIRS._replace(until=NOW)
+    assert swapped.changes == [Change(b"a", THEIRS, new)]
+    assert steps.send(Swapped(True)) == ReadVersions(PLACE, [b"a"])
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": 4})
+    assert end.value.value == {b"a": new}
+    assert client.known.get(PLACE, b"a") == new
+
+
+@pytest.mark.parametrize("hint", [{}, {b"a": MINE}])
+def test_a_claim_is_not_lost_because_a_hint_is_old(client, hint):
+    steps = change(client, PLACE, {b"a": renewed(client, HOLDING)})
+    assert next(steps) == ReadClaims(PLACE, [b"a"])
+    assert steps.send(hint) == ReadClaims(PLACE, [b"a"], settled=True)
+    assert isinstance(steps.send({b"a": THEIRS}), Swap)
+
+
+def test_what_is_remembered_of_a_lost_claim_is_forgotten(client):
+    client.known.put(PLACE, b"a", MINE)
+    steps = change(client, PLACE, {b"a": renewed(client, HOLDING)})
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": FREE})
+    assert end.value.value == {}
+    assert client.known.get(PLACE, b"a") is None
+
+
+def failing(token, version=4):
+    failure = Failure(held=None, attempts=1, last_error="E")
+    return failed(Holding(version, token), failure, 0)
+
+
+@pytest.mark.parametrize(
+    ("token", "since"),
+    [
+        (
+            None,
+            THEIRS._replace(attempts=1),
+        ),  # somebody claimed it, and knows of this attempt, or of one of somebody else's
+        (b"mine", THEIRS),
+        (b"mine", FREE),
+    ],
+)
+def test_what_may_have_been_changed_before_others_did_is_not_denied(client, token, since):
+    client.known.put(PLACE, b"a", MINE)
+    client.known.put(PLACE, b"b", MINE)
+    steps = change(client, PLACE, {b"a": failing(token), b"b": renewed(client, Holding(4, b"mine"))})
+    assert isinstance(next(steps), Swap)
+    assert isinstance(steps.send(Swapped(None)), ReadClaims)
+    again = steps.send({b"a": since, b"b": MINE})
+    assert [change.id for change in again.changes] == [b"b"]  # the neighbour is changed all the same
+    with pytest.raises(StoreUnavailable, match="1 of 2 claims may have been changed") as caught:
+        steps.send(Swapped(True))
+    assert caught.value.outcome == "unknown"
+
+
+def test_a_claim_that_may_have_been_taken_is_left_out(client):
+    steps = swap(client, PLACE, {b"a": take_free}, {})
+    next(steps)
+    steps.send(Swapped(None))
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": THEIRS})
+    assert end.value.value == {}
+
+
+def look_of(client):
+    """The look at a row of version 4; the claims are asked next."""
+    terms = Terms(1, NOW, None, lambda found: TaskRecord("list", "a", "T", b"{}", found.version))
+    steps = look(client, PLACE, b"", None, 1, terms)
+    next(steps)
+    assert steps.send([Found(b"a", (b"T", b"{}", b""), None, 4)]) == ReadClaims(PLACE, [b"a"])
+    return steps
+
+
+def test_who_holds_a_version_that_this_data_centre_has_not_got_is_not_disturbed(client):
+    steps = look_of(client)
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": State(8, b"theirs", NOW + 1)})
+    assert end.value.value.candidates == []
+
+
+@pytest.mark.parametrize(("there", "found"), [({b"a": 4}, 1), ({b"a": 8}, 0), ({}, 0)])
+@pytest.mark.parametrize("newer", [State(8), State(8, b"theirs", NOW)])
+def test_a_newer_version_that_nobody_holds_is_looked_for_in_every_data_centre(client, newer, there, found):
+    steps = look_of(client)
+    assert steps.send({b"a": newer}) == ReadVersions(PLACE, [b"a"], everywhere=True)
+    with pytest.raises(StopIteration) as end:
+        steps.send(there)
+    assert len(end.value.value.candidates) == found
 
 
 def test_many_rows_go_in_several_batches(client):
