@@ -51,7 +51,7 @@ class CassandraStore(Base):
         self._links = Links(partial(_open, options, session, self._client))
         self._reader = Reader(self._links, self._client, options.timeout)
         self._writer = Writer(self._links, self._client, options.timeout)
-        self._claimer = Claimer(self._links, self._client, options.timeout)
+        self._claimer = Claimer(self._links, self._client, options.timeout, self._reader.tidy)
         self._graveyard = Graveyard(self._links, self._client, options.timeout)
         weakref.finalize(self, self._links.close)
         forget_in_child(self)

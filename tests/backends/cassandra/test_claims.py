@@ -10,11 +10,13 @@ import pytest
 from cassandra import ConsistencyLevel, OperationTimedOut
 
 from atleastonce.claims import WORKER_LOST, Failure, Held
+from atleastonce.exceptions import StoreUnavailable
 from atleastonce.ids import IdSource, new_id
 from atleastonce.record import TaskKey
 from atleastonce.testing import TestClock
-from atleastonce_cassandra import CassandraStore
+from atleastonce_cassandra import CassandraStore, passing
 from atleastonce_cassandra.link import Link
+from atleastonce_cassandra.protocol.claim import look
 from atleastonce_cassandra.protocol.state import State
 from atleastonce_cassandra.requests import GARBAGE_SECONDS, LONGEST_SECONDS, kept_seconds
 from atleastonce_cassandra.waiting import Sent
@@ -108,6 +110,27 @@ class TestPages:
         claimed, _ = claimed_in_pages(store, task_list, 15)
         assert sorted(it.id for it in claimed) == sorted(str(number) for number in range(40))
         assert {it.data for it in claimed} == {data}
+
+    def test_what_was_claimed_before_an_error_is_given(self, store, task_list, monkeypatch):
+        """Nobody else could have it for a whole lease. The next page says what the matter is, if it is still."""
+        store.store([record(f"chosen {number}", task_list) for number in range(200)])
+        looked = []
+
+        def broken(client, place, *how):
+            looked.append(place)
+            if len(looked) > 4:
+                raise StoreUnavailable("down", outcome="not_applied")
+            return look(client, place, *how)
+
+        monkeypatch.setattr(passing, "look", broken)
+        first = store.claim(task_list, lease=LEASE, limit=200)
+        assert 0 < len(first.records) < 200
+        with pytest.raises(StoreUnavailable):
+            store.claim(task_list, lease=LEASE, limit=200, cursor=first.cursor)
+        monkeypatch.undo()
+        rest = store.claim(task_list, lease=LEASE, limit=200, cursor=first.cursor)
+        assert rest.cursor is None
+        assert len({it.id for it in (*first.records, *rest.records)}) == 200
 
 
 def test_eight_claimers_at_once_never_share_a_task(open_store, task_list):
