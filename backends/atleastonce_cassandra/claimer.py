@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from atleastonce.exceptions import AtLeastOnceError, StoreError
 from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.turns import Request, Turns
 
-from .errors import own
+from .errors import own, partly_applied
 from .link import Link
 from .links import Links
 from .passing import WHOLE, Pass, Position, Sizes, Spans
@@ -77,16 +78,17 @@ class Claimer:
         links: lends the session.
         client: what this process knows.
         timeout: of one call, seconds.
+        max_data_bytes: the longest data of a task.
         tidy: sweeps what was found empty.
     """
 
-    def __init__(self, links: Links, client: Client, timeout: float, tidy: Tidy) -> None:
+    def __init__(self, links: Links, client: Client, timeout: float, max_data_bytes: int, tidy: Tidy) -> None:
         self._links = links
         self._client = client
         self._timeout = timeout
         self._tidy = tidy
         self._untidy = Deadline(0)
-        self._sizes = Sizes()
+        self._sizes = Sizes(max_data_bytes)
         self._turns = [Turns(self._serve) for _ in range(STRIPES)]
 
     def forget(self) -> None:
@@ -180,7 +182,8 @@ class Claimer:
         decides = [released(_holding(one), due_at, unstarted=unstarted) for one in held]
         states = self._change(held, decides)
         if due_at is not None:
-            self._show(held, states)
+            with partly_applied():
+                self._show(held, states)
         return [state is not None for state in states]
 
     def fail(self, failure: Failure) -> bool:
@@ -201,7 +204,8 @@ class Claimer:
             self._take(request)
             if request.state is None:
                 return False
-            player.play(report(self._client, place, found, failure, request.state))
+            with partly_applied():  # with the whole timeout again, however long the others in this turn took
+                self._player(link).play(report(self._client, place, found, failure, request.state))
         return True
 
     def discard(self, keys: Sequence[TaskKey]) -> None:
@@ -238,8 +242,9 @@ class Claimer:
                 self._take(request)
                 states[position] = request.state
                 return states
-            for wave in _waves(wanted):
-                played = player.play_all(self._steps(wave))
+            for number, wave in enumerate(_waves(wanted)):
+                with partly_applied() if number else nullcontext():
+                    played = player.play_all(self._steps(wave))
                 for group, changed in zip(wave.values(), played, strict=True):
                     for id, (_, position) in group.items():
                         states[position] = changed.get(id)
@@ -263,7 +268,8 @@ class Claimer:
         try:
             for number, wave in enumerate(waves):
                 steps = chain(completes if number == 0 else (), self._steps(wave))
-                played = player.play_all(steps)[len(completes) if number == 0 else 0 :]
+                with partly_applied() if number else nullcontext():
+                    played = player.play_all(steps)[len(completes) if number == 0 else 0 :]
                 for group, changed in zip(wave.values(), played, strict=True):
                     for id, (_, request) in group.items():
                         request.state = changed.get(id)

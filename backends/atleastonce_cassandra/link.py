@@ -90,8 +90,9 @@ class Link:
 
     def _prepare(self, options: Options) -> None:
         """What this layout of the tables needs."""
-        self.settings = settings.check(self._settings_row(), options, self.where)
-        self.statements = Statements(self.session, self.tables, options.consistency, has_due=self.settings.has_claims)
+        found = settings.check(self._settings_row(), options, self.where)
+        self.statements = Statements(self.session, self.tables, options.consistency, has_due=found.has_claims)
+        self.settings = found
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(
@@ -117,8 +118,8 @@ class Link:
         """
         if self._claim_statements is None:
             try:
-                if not self.settings.has_claims:  # when this session began
-                    self.settings = settings.check(self._settings_row(), self._options, self.where)
+                if not self.settings.has_claims:  # when this session began; by now readers have more to see, too
+                    self._prepare(self._options)
                 if self.settings.has_claims:
                     self._claim_statements = ClaimStatements(self.session, self.tables, self._options.consistency)
             except Exception as error:

@@ -19,8 +19,9 @@ PAGE_BYTES = 1024 * 1024
 
 MAX_PAGE_ROWS = 1_000
 MIN_PAGE_ROWS = 4
-FIRST_ROW_BYTES = 1_024
-"""How large rows are taken to be until some were seen."""
+
+FIRST_PAGE_BYTES = 8 * PAGE_BYTES
+"""At most, of a page that is read before any rows were seen, which may all be as large as a task may be. (Most are far smaller.)"""
 
 LEAST_FREE = 0.1
 """However few of the rows seen last were due and free, so many of the next are taken to be."""
@@ -57,10 +58,14 @@ WHOLE: Spans = (Span(None, None),)
 
 
 class Sizes:
-    """How large rows are, and how many of them are due and free, as far as was seen. Any thread may write; all is guesswork."""
+    """How large rows are, and how many of them are due and free, as far as was seen. Any thread may write; all is guesswork.
 
-    def __init__(self) -> None:
-        self._row_bytes = float(FIRST_ROW_BYTES)
+    Args:
+        max_data_bytes: the longest data of a task.
+    """
+
+    def __init__(self, max_data_bytes: int) -> None:
+        self._row_bytes = max_data_bytes * PAGE_BYTES / FIRST_PAGE_BYTES
         self._free = 1.0
 
     def page_rows(self) -> int:

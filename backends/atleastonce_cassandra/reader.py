@@ -89,12 +89,16 @@ class Reader:
         total = 0
         with self._links.use() as link:
             there = self._places(list_bytes)
-            waiting = deque(self._send(link, link.statements.count, place_values(p)) for p in islice(there, IN_FLIGHT))
+            waiting = deque(self._send_count(link, place) for place in islice(there, IN_FLIGHT))
             while waiting:
                 total += self._result(link, waiting.popleft()).one()[0]
                 for place in islice(there, 1):
-                    waiting.append(self._send(link, link.statements.count, place_values(place)))
+                    waiting.append(self._send_count(link, place))
         return total
+
+    def _send_count(self, link: Link, place: Place) -> Sent:
+        """There is one answer, but the server reads the rows by pages of so many."""
+        return self._send(link, link.statements.count, place_values(place), rows=MAX_PAGE_ROWS)
 
     def task_lists(self) -> Iterator[str]:
         """The lists' names."""

@@ -44,7 +44,7 @@ def cell_again(parts: tuple[Any, ...]) -> bytes:
 
 def failure_cell(attempts: int, error: bytes) -> bytes:
     """The cell of a failure report. Of two with one write time the server keeps the larger value: the one with more attempts."""
-    return _length(4) + _length(attempts) + _length(len(error)) + error
+    return _length(4) + _length(min(attempts, MAX_ATTEMPTS)) + _length(len(error)) + error
 
 
 _STATE: tuple[Callable[[Any], bytes], ...] = (_bigint, bytes, _bigint, _bigint, _boolean, _length, bytes, _bigint)

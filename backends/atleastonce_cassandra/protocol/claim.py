@@ -8,7 +8,7 @@ from typing import NamedTuple
 import attrs
 
 from atleastonce.claims import WORKER_LOST
-from atleastonce.record import Claim, TaskRecord
+from atleastonce.record import MAX_ATTEMPTS, Claim, TaskRecord
 
 from .client import Client
 from .places import Place
@@ -192,7 +192,7 @@ class Taking:
             until=now + self._lease,
             lease=self._lease,
             started=False,
-            attempts=max(before.attempts or 0, self.copied) + self.lost,
+            attempts=min(max(before.attempts or 0, self.copied) + self.lost, MAX_ATTEMPTS),
             error=LOST[:ERROR_BYTES] if self.lost else before.error,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atleastonce.claims import Failure
+from atleastonce.record import MAX_ATTEMPTS
 
 from .client import Client
 from .hold import Holding
@@ -29,7 +30,8 @@ def failed(holding: Holding, failure: Failure, copied: int) -> Decide:
             state = state._replace(token=None, started=False)
         elif attempts >= failure.attempts:
             return None
-        return state._replace(attempts=max(attempts, failure.attempts), error=error, due_at=failure.due_at)
+        attempts = min(max(attempts, failure.attempts), MAX_ATTEMPTS)
+        return state._replace(attempts=attempts, error=error, due_at=failure.due_at)
 
     return decide
 

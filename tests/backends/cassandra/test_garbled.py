@@ -11,7 +11,8 @@ import logging
 import pytest
 
 from atleastonce import InvalidTask, Task, TaskStore, UnreadableTask
-from atleastonce.record import NO_META, TaskKey
+from atleastonce.claims import Failure, Held
+from atleastonce.record import MAX_ATTEMPTS, NO_META, TaskKey
 from atleastonce_cassandra.tables import LIST_BUCKETS
 
 from .helpers import ids, opened, record, registered, where
@@ -249,6 +250,19 @@ class TestCells:
         tasks.complete(garbled)
         assert tasks.count(task_list) == 100
 
+    @pytest.mark.parametrize("timestamp", [-(2**62), 2**53, 2**63 - 1])
+    def test_what_has_no_version_is_claimed_and_fails_like_others(self, session, tasks, task_list, timestamp):
+        insert(session, task_list.encode(), b"1", "(0x5468, 0x7b7d, 0x)", f"USING TIMESTAMP {timestamp}")
+        store = tasks._backend
+        for attempts, dead in ((1, False), (2, True)):
+            records = store.claim(task_list, lease=60_000_000, limit=101).records
+            (claimed,) = (it for it in records if it.id == "1")
+            assert claimed.attempts == attempts - 1
+            held = Held(task_list, "1", None, claimed.claim.token)
+            assert store.fail(Failure(held=held, attempts=attempts, last_error="E", dead=dead))
+        assert [it.attempts for it in store.dead(task_list)] == [2]
+        assert tasks.count(task_list) == 100
+
     @pytest.mark.parametrize("timestamp", [0, 1, 2**53 - 1])
     def test_a_strange_time_that_is_one(self, session, tasks, task_list, timestamp):
         insert(session, task_list.encode(), b"1", "(0x54, 0x7b7d, 0x)", f"USING TIMESTAMP {timestamp}")
@@ -277,6 +291,29 @@ class TestCells:
         assert (found.attempts, found.last_error, found.problem) == (attempts, last_error, problem)
         assert found.meta == NO_META
         tasks.complete(self.read(tasks, task_list))
+
+    def test_as_many_attempts_as_a_cell_can_hold(self, session, tasks, task_list):
+        insert(session, task_list.encode(), b"1", "(0x54, 0x7b7d, 0x)", "USING TIMESTAMP 8")
+        session.execute(
+            f"UPDATE tasks USING TIMESTAMP 9 SET failure = ({2**31 - 1}, 0x45) WHERE {place(task_list, b'1')}"
+        )
+        store = tasks._backend
+
+        def claim(lease):
+            records = store.claim(task_list, lease=lease, limit=101, saved_before=9).records
+            (claimed,) = (it for it in records if it.id == "1")
+            assert claimed.attempts == MAX_ATTEMPTS
+            return Held(task_list, "1", 8, claimed.claim.token)
+
+        held = claim(1)
+        assert store.start(held) is not None
+        held = claim(60_000_000)  # microseconds; its worker was lost
+        assert store.fail(Failure(held=held, attempts=MAX_ATTEMPTS + 1, last_error="E: again"))
+        assert store.find(task_list, "1").attempts == MAX_ATTEMPTS
+        held = claim(60_000_000)
+        assert store.fail(Failure(held=held, attempts=MAX_ATTEMPTS + 1, last_error="E: dead", dead=True))
+        (dead,) = store.dead(task_list)
+        assert (dead.id, dead.attempts, dead.last_error) == ("1", MAX_ATTEMPTS, "E: dead")
 
     def test_a_failure_report_alone_is_no_task(self, session, tasks, task_list):
         session.execute(f"UPDATE tasks SET failure = (1, 0x) WHERE {place(task_list, b'1')}")

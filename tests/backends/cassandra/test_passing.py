@@ -104,7 +104,7 @@ def client():
 
 @pytest.fixture
 def sizes():
-    return Sizes()
+    return Sizes(65_536)
 
 
 @pytest.fixture

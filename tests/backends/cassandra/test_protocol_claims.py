@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from atleastonce.claims import Failure
+from atleastonce.claims import Failure, Held
 from atleastonce.exceptions import StoreUnavailable
-from atleastonce.record import TaskRecord
-from atleastonce_cassandra.protocol.claim import Terms, look
+from atleastonce.record import MAX_ATTEMPTS, TaskRecord
+from atleastonce_cassandra.protocol.claim import Taking, Terms, look
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.clock import GivenClock
 from atleastonce_cassandra.protocol.fail import failed
@@ -17,6 +17,7 @@ from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
 from atleastonce_cassandra.protocol.state import State
 from atleastonce_cassandra.protocol.steps import Change, Found, ReadClaims, ReadVersions, Swap, Swapped
 from atleastonce_cassandra.protocol.swap import MAX_ROWS, MAX_TRIES, swap
+from atleastonce_cassandra.rows import claim_cell, failure_cell
 
 NOW = 1_000_000
 PLACE = Place(b"list", SHARD_SLOT, 0)
@@ -182,3 +183,22 @@ def test_claims_are_remembered_up_to_a_limit():
     assert [known.get(PLACE, id) for id in (b"a", b"b", b"c")] == [None, MINE, MINE]
     known.put(PLACE, b"b", FREE)
     assert known.get(PLACE, b"b") is None
+
+
+@pytest.mark.parametrize("token", [b"mine", None])
+def test_more_attempts_than_a_cell_can_hold_are_as_many_as_it_can(token):
+    told = Failure(held=Held("list", "a", 4), attempts=MAX_ATTEMPTS + 1, last_error="E")
+    state = failed(Holding(4, token), told, MAX_ATTEMPTS)(MINE)
+    assert state.attempts == MAX_ATTEMPTS
+    assert claim_cell(state)
+
+
+def test_a_lost_worker_too(client):
+    lost = State(4, b"theirs", NOW - 1, 1, started=True, attempts=MAX_ATTEMPTS)
+    state = Taking(client, 4, 1, None, "mine", MAX_ATTEMPTS, lost).decide(lost)
+    assert state.attempts == MAX_ATTEMPTS
+    assert claim_cell(state)
+
+
+def test_a_report_of_too_many_is_one_of_the_most():
+    assert failure_cell(MAX_ATTEMPTS + 1, b"E") == failure_cell(MAX_ATTEMPTS, b"E")

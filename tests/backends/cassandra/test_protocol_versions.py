@@ -57,6 +57,11 @@ def test_deletions_are_ordered_like_versions(a, b):
         assert deletion_timestamp(a) <= deletion_timestamp(b)
 
 
+def test_the_latest_time_there_is_has_none_after_it():
+    latest = 2**63 - 1  # as somebody may write it
+    assert failure_timestamp(latest) == deletion_timestamp(latest) == latest
+
+
 def test_shared_ids_are_drawn_over_the_whole_spread():
     asked = []
     giver = VersionGiver(lambda: 1_000_000, lambda limit: asked.append(limit) or limit - 1)
