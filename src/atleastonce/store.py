@@ -17,6 +17,7 @@ from .batches import note_failure
 from .claiming import DEFAULT_LEASE, Claiming, lease_us, lost, set_claim
 from .clock import Clock, system_clock
 from .config import configured_url, explicit_url
+from .dead_letters import DeadLetters
 from .delivery import not_negative, to_microseconds
 from .exceptions import ConfigurationError, InvalidTask, UnknownTaskType
 from .interface import Capabilities, DataInterface
@@ -76,6 +77,7 @@ class TaskStore:
             )
         self._max_data_bytes = self._backend.capabilities.max_data_bytes
         self._claiming = Claiming(self._backend, self._task, clock)
+        self._dead_letters = DeadLetters(self._claiming, self._task)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -257,7 +259,7 @@ class TaskStore:
             of_type = tags is None or record.type.partition("@")[0] in tags
             return of_type and (error is None or error in (record.last_error or ""))
 
-        return self._claiming.dead(task_list, is_meant, self._saved_before(older_than))
+        return self._dead_letters.dead(task_list, is_meant, self._saved_before(older_than))
 
     def revive(self, tasks: Iterable[Task]) -> int:
         """Save dead letters anew, with no attempts, and remove them from the dead letters; returns how many.
@@ -267,14 +269,14 @@ class TaskStore:
         left where it is, and not counted; so is one whose record is damaged, which is logged. Raises `InvalidTask` for a task that did
         not come from `dead`.
         """
-        return self._claiming.revive(tasks, self.save_all, self._mark_saved)
+        return self._dead_letters.revive(tasks, self.save_all, self._mark_saved)
 
     def discard(self, tasks: Iterable[Task]) -> int:
         """Remove dead letters for good; returns how many, those included that somebody removed since they were read.
 
         Raises `InvalidTask` for a task that did not come from `dead`.
         """
-        return self._claiming.discard(tasks)
+        return self._dead_letters.discard(tasks)
 
     def count(self, task_list: str) -> int:
         """How many tasks the list has, unreadable ones included."""

@@ -81,9 +81,9 @@ def test_revive_saves_anew(store, mortal):
 
 
 def test_revive_and_discard_take_any_iterable_of_any_length(store, mortal, monkeypatch):
-    from atleastonce import claiming
+    from atleastonce import dead_letters
 
-    monkeypatch.setattr(claiming, "BATCH_TASKS", 3)
+    monkeypatch.setattr(dead_letters, "BATCH_TASKS", 3)
     kill(store, *(mortal(id=f"{number:02}") for number in range(20)))
     assert store.revive(task for task in store.dead("l") if int(task.id) < 10) == 10
     assert store.discard(store.dead("l")) == 10
