@@ -53,9 +53,8 @@ def perform(
                 if not is_failure(error):  # a shutdown is no fault of the task
                     raise
                 settle(bound, task, error)
-                set_claim(
-                    task, None
-                )  # also where it could not be written down: it failed, so it is not given back for free
+                # Also where it could not be written down: it failed, so it is not given back for free.
+                set_claim(task, None)
                 if isinstance(error, Snooze | Discard):
                     return None
                 raise

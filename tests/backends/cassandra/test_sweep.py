@@ -22,7 +22,7 @@ GRACE = timedelta(hours=1)
 MOMENT = timedelta(seconds=1)
 
 
-class Noted(Task):
+class Swept(Task):
     def execute(self):
         """Does nothing."""
 
@@ -208,10 +208,10 @@ class TestRedriveAlone:
         tasks = TaskStore(store, clock=clock)
         perform_here = partial(perform, store=tasks)
         for _ in range(5):
-            dispatch([Noted(task_list=task_list, id=draw()) for _ in range(3)], perform_here, store=tasks)
+            dispatch([Swept(task_list=task_list, id=draw()) for _ in range(3)], perform_here, store=tasks)
             clock.advance(SLOT)
         forgotten = draw()
-        dispatch([Noted(task_list=task_list, id=forgotten)], lambda task_hash: None, store=tasks)
+        dispatch([Swept(task_list=task_list, id=forgotten)], lambda task_hash: None, store=tasks)
         clock.advance(SLOT + GRACE)
         assert len(there()) == 6
         assert redrive(task_list, store=tasks).completed == 1
