@@ -15,7 +15,9 @@ import atleastonce
 def in_a_new_process(code: str) -> object:
     """What the code prints, from JSON."""
     command = [sys.executable, "-c", f"import json, sys, atleastonce\n{code}"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # imports sqlite3
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")
+    }  # imports sqlite3
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout)
 
 
