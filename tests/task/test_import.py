@@ -15,9 +15,8 @@ import atleastonce
 def in_a_new_process(code: str) -> object:
     """What the code prints, from JSON."""
     command = [sys.executable, "-c", f"import json, sys, atleastonce\n{code}"]
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")
-    }  # imports sqlite3
+    # Coverage would begin in it too, and imports sqlite3.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout)
 
 
@@ -44,4 +43,4 @@ print(json.dumps([name for name in atleastonce.__all__ if name not in shown or n
 
 def test_another_name_is_refused_as_usual():
     with pytest.raises(AttributeError, match="module 'atleastonce' has no attribute 'dispach'"):
-        atleastonce.dispach  # noqa: B018
+        atleastonce.dispach  # noqa: B018  # to look is the test

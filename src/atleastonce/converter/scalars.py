@@ -185,7 +185,7 @@ def _parse(parser: Callable[[str], Any], form: re.Pattern[str], value: Any, what
         parsed = parser(value)
         zone = match["zone"] if form.groups else None
         if zone and "." in zone:  # CPython's parser takes an offset of under a second for UTC
-            offset = datetime.fromisoformat(f"1970-01-01T{zone[1:]}") - datetime(1970, 1, 1)  # noqa: DTZ001
+            offset = datetime.fromisoformat(f"1970-01-01T{zone[1:]}") - datetime(1970, 1, 1)  # noqa: DTZ001 - only their difference is wanted
             parsed = parsed.replace(tzinfo=timezone(-offset if zone[0] == "-" else offset))
         return parsed
     except ValueError:
