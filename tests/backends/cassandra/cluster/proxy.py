@@ -112,15 +112,17 @@ class Proxy:
         connection = Connection(writer, up_writer)
         self._connections.add(connection)
         connection.tasks = [
-            asyncio.create_task(self._pump(reader, up_writer, self._requests)),
-            asyncio.create_task(self._pump(up_reader, writer, self._replies)),
+            asyncio.create_task(self._pump(connection, reader, up_writer, self._requests)),
+            asyncio.create_task(self._pump(connection, up_reader, writer, self._replies)),
         ]
         await asyncio.wait(connection.tasks)
         connection.end()
         self._connections.discard(connection)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event) -> None:
-        with suppress(OSError):  # a side that is gone; the other is told by the end
+    async def _pump(
+        self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event
+    ) -> None:
+        try:
             while data := await reader.read(CHUNK_BYTES):
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
@@ -132,6 +134,8 @@ class Proxy:
                 await writer.drain()
             await gate.wait()
             writer.write_eof()
+        except OSError:  # a side is gone; the other may be waiting for an answer, and must hear of it
+            connection.reset()
 
     async def _cut(self) -> None:
         connections = list(self._connections)
