@@ -10,7 +10,7 @@ import orjson
 from .converter.plain import check_loaded, check_plain, check_str, copy_plain, dumps, loads
 from .exceptions import InvalidTask, UnknownTaskType
 from .keys import check_id, check_task_list, check_type
-from .record import NO_META, Claim, TaskRecord
+from .record import NO_META, Claim, TaskRecord, usual_record
 from .registry import registry, version_for
 from .task_class import plan_of
 from .versions import VERSION_LIMIT
@@ -22,19 +22,11 @@ MAX_TOKEN_CHARS = 255
 def record_of(task: Any) -> TaskRecord:
     """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
     drawn = task.__dict__.pop("_drawn", False)  # for one attempt only: if it fails, the task may be there all the same
-    return TaskRecord(
-        task.task_list,
-        task.id,
-        type(task)._type,
-        data_of(task),
-        task._saved_at,
-        0,
-        None,
-        task._run_at,
-        task._meta,
-        None,
-        drawn,
-    )
+    data = data_of(task)
+    if task._run_at is None and task._meta is NO_META:
+        return usual_record(task.task_list, task.id, type(task)._type, data, task._saved_at, drawn)
+    key = task.task_list, task.id, type(task)._type
+    return TaskRecord(*key, data, task._saved_at, run_at=task._run_at, meta=task._meta, drawn=drawn)
 
 
 def data_of(task: Any) -> bytes:

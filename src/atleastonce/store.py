@@ -371,11 +371,11 @@ class TaskStore:
 
     def _mark_saved(self, task: Task, version: int) -> None:
         state = task.__dict__  # not by attribute: that would run the fields' own __setattr__
-        state["_saved_at"] = version
-        state["_store"] = self
-        if "_attempts" in state or "_claim" in state or "_due_at" in state or "_died_at" in state:
+        if "_saved_at" in state:
             for name in _OF_A_VERSION:
                 state.pop(name, None)
+        state["_saved_at"] = version
+        state["_store"] = self
 
     def _key(self, task: Task) -> TaskKey | None:
         if not isinstance(task, Task):
