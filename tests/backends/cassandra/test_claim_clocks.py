@@ -32,9 +32,7 @@ class Timed(Task, tag="tests.cassandra.claim_clocks.timed"):
         pass
 
 
-class Retried(
-    Timed, tag="tests.cassandra.claim_clocks.retried", max_attempts=9, backoff=Backoff(cap=timedelta(seconds=1))
-):
+class Retried(Timed, tag="tests.cassandra.claim_clocks.retried", backoff=Backoff(cap=timedelta(seconds=1))):
     def execute(self):
         raise ValueError(self.id)
 
@@ -73,7 +71,7 @@ def until(task):
 
 
 def assert_held_for_a_lease(task):
-    """From now on, by the clock of this machine that nobody set, and which the server shares or not; it is right to some minutes."""
+    """From now on, by the clock of this machine as it really is; the servers' may be a minute off."""
     assert abs(until(task) - time.time_ns() // 1_000 - LEASE // US) < SLACK_US
 
 
