@@ -74,13 +74,14 @@ def change(client: Client, place: Place, wanted: Mapping[bytes, Decide]) -> Step
     unknown = [id for id, state in seen.items() if state is None]
     if unknown:
         seen.update((yield ReadClaims(place, unknown)))
-    # Both may be old: another process may have claimed the task since, and sent its hash to this one. No write finds that out here.
-    refused = [id for id, decide in wanted.items() if decide(seen[id]) is None]
-    if refused:
-        for id in refused:
+    # Both may be old: another process may have claimed the task since, and sent its hash to this one. No write finds that out where
+    # nothing is to be written: the change is refused, or what is seen is as wanted already.
+    unwritten = [id for id, decide in wanted.items() if decide(seen[id]) in {None, seen[id]}]
+    if unwritten:
+        for id in unwritten:
             client.known.drop(place, id)
-        there: dict[bytes, State] = yield ReadClaims(place, refused, settled=True)
-        seen.update((id, there.get(id)) for id in refused)
+        there: dict[bytes, State] = yield ReadClaims(place, unwritten, settled=True)
+        seen.update((id, there.get(id)) for id in unwritten)
     unclear: set[bytes] = set()
     changed = yield from swap(client, place, wanted, seen, unclear)
     if unclear:

@@ -11,7 +11,7 @@ from atleastonce_cassandra.protocol.claim import Taking, Terms, look
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.clock import GivenClock
 from atleastonce_cassandra.protocol.fail import failed
-from atleastonce_cassandra.protocol.hold import Holding, change, renewed
+from atleastonce_cassandra.protocol.hold import Holding, change, released, renewed
 from atleastonce_cassandra.protocol.known import Known
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
 from atleastonce_cassandra.protocol.state import State
@@ -94,6 +94,48 @@ def test_a_claim_is_not_lost_because_a_hint_is_old(client, hint):
     assert next(steps) == ReadClaims(PLACE, [b"a"])
     assert steps.send(hint) == ReadClaims(PLACE, [b"a"], settled=True)
     assert isinstance(steps.send({b"a": THEIRS}), Swap)
+
+
+RENEWED, DUE = MINE._replace(until=NOW + 5, lease=5), MINE._replace(due_at=9)
+
+
+@pytest.mark.parametrize(
+    ("known", "decide"),
+    [
+        (RENEWED, lambda client: renewed(client, Holding(4, b"mine"))),  # within the microsecond of the last renewal
+        (DUE, lambda client: released(Holding(4, None), 9, unstarted=False)),
+    ],
+    ids=["renewed", "due"],
+)
+@pytest.mark.parametrize("is_remembered", [True, False])
+def test_that_nothing_is_to_be_written_is_not_believed_of_a_hint(client, known, decide, is_remembered):
+    """Another process may have the claim by now."""
+    if is_remembered:
+        client.known.put(PLACE, b"a", known)
+    steps = change(client, PLACE, {b"a": decide(client)})
+    step = next(steps)
+    if not is_remembered:
+        assert step == ReadClaims(PLACE, [b"a"])
+        step = steps.send({b"a": known})
+    assert step == ReadClaims(PLACE, [b"a"], settled=True)
+    if known is DUE:
+        assert steps.send({b"a": THEIRS}).changes == [Change(b"a", THEIRS, THEIRS._replace(due_at=9))]
+        return
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": THEIRS})
+    assert end.value.value == {}
+    assert client.known.get(PLACE, b"a") is None
+
+
+def test_what_is_as_wanted_already_is_not_written(client):
+    client.known.put(PLACE, b"a", RENEWED)
+    steps = change(client, PLACE, {b"a": renewed(client, Holding(4, b"mine"))})
+    next(steps)
+    assert steps.send({b"a": RENEWED}) == ReadVersions(PLACE, [b"a"])
+    with pytest.raises(StopIteration) as end:
+        steps.send({b"a": 4})
+    assert end.value.value == {b"a": RENEWED}
+    assert client.known.get(PLACE, b"a") == RENEWED
 
 
 def test_what_is_remembered_of_a_lost_claim_is_forgotten(client):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -17,9 +16,8 @@ from atleastonce.ids import new_id
 from atleastonce_cassandra import CassandraStore
 from atleastonce_cassandra.settings import SCHEMA_VERSION
 
+from ..children import needs_fork
 from .helpers import TIMEOUT_S, environment, ids, opened, record, where
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 UNCLOSED = """
 import sys

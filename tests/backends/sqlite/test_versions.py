@@ -13,7 +13,8 @@ from atleastonce.testing import TestClock
 from atleastonce_sqlite import SqliteStore
 from atleastonce_sqlite.watermark import FAR_AHEAD_US, SLACK_US
 
-from .helpers import ids, in_child, locked, needs_fork, raw, record
+from ..children import in_child, needs_fork
+from .helpers import ids, locked, raw, record
 
 SETTINGS = "SELECT version_floor, slack_us, owner FROM atleastonce_settings"
 

@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen
 class Row:
-    """What a fault did. Times in seconds; `under_way`: calls at any moment, each a save, a complete or an all."""
+    """What a fault did. Times in seconds; `under_way`: calls at any moment, each of one of the verbs in the table's title."""
 
     fault: str
     under_way: int
