@@ -35,11 +35,11 @@ for name in MODULES:
     sys.modules[name] = None
 multiprocessing.get_all_start_methods = lambda: ["spawn"]
 
-import threading  # noqa: E402 - after what such a system lacks is gone, as all that follows
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor  # noqa: E402
-from datetime import timedelta  # noqa: E402
+import threading  # noqa: E402 - after what such a system lacks is gone
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor  # noqa: E402 - likewise
+from datetime import timedelta  # noqa: E402 - likewise
 
-from atleastonce import (  # noqa: E402
+from atleastonce import (  # noqa: E402 - likewise
     ExistingTasks,
     RunReport,
     Task,
