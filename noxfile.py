@@ -152,5 +152,5 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def bench_cassandra(session: nox.Session) -> None:
     """Compare with the raw driver, on a server found as the tests do. Arguments go to `python -m benchmarks cassandra`."""
-    install_group(session, "tests", "-e", ".[cassandra]", "lz4", "matplotlib>=3.9")
+    install_group(session, "tests", "-e", ".[cassandra]", "matplotlib>=3.9")
     session.run("python", "-m", "benchmarks", "cassandra", *session.posargs)

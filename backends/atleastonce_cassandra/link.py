@@ -210,11 +210,16 @@ def _cluster(options: Options, protocol: int) -> Cluster:
     }
     if options.username is not None:
         arguments["auth_provider"] = PlainTextAuthProvider(options.username, options.password)
-    if options.secure_connect_bundle is not None:
+    bundle = options.secure_connect_bundle
+    if bundle is not None:
+        # The driver unpacks it, by default beside it, where this process may have no right to write.
+        cloud = {"secure_connect_bundle": bundle, "use_default_tempdir": True}
         try:
-            return Cluster(cloud={"secure_connect_bundle": options.secure_connect_bundle}, **arguments)
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:  # what the driver raises for a file that is none
-            raise ConfigurationError(f"cassandra: the secure_connect_bundle cannot be used: {error}") from error
+            return Cluster(cloud=cloud, **arguments)
+        except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:  # of a file that is none, or not all there
+            raise ConfigurationError(
+                f"cassandra: the secure_connect_bundle {bundle} cannot be used: {error}"
+            ) from error
     if options.tls:
         arguments["ssl_context"] = _tls(options)
     return Cluster(contact_points=list(options.hosts), port=options.hosts[0][1], **arguments)

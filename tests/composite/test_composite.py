@@ -170,7 +170,7 @@ def test_perform_with_a_store_takes_the_children_from_it(store):
                             "data": {"child_task_list": "composites"}}),
     lambda: composite().replace(child_task_list="composites"),
     lambda: composite().replace(task_list="children"),
-], ids=["constructor", "build", "from_hash", "replace", "replace_list"])  # fmt: skip
+], ids=["constructor", "build", "from_hash", "replace", "replace_list"])  # a way a line  # fmt: skip
 def test_its_own_list_is_refused(store, make):
     with pytest.raises(InvalidTask, match="child_task_list"):
         make()

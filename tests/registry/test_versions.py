@@ -89,7 +89,7 @@ def test_a_newer_version_is_unknown(person, store, written):
     "written",
     ["person@", "person@0", "person@-1", "person@01", "person@1.0", "person@x", "@1", "person@1@2", "person@\uff11", "person@1\n",
      "person@9999999999"],
-)  # fmt: skip
+)  # a value a line says no more  # fmt: skip
 def test_what_is_no_version_is_unknown(person, store, written):
     with pytest.raises(UnknownTaskType):
         Task.from_hash(wire(written, name="a b"))

@@ -150,6 +150,97 @@ class TestText:
         assert list(store.all(escaped(name))) == []
 
 
+def bury(session, task_list, id, died_at=5):
+    """A dead letter as anybody may write it, with its place among those that have some."""
+    slot, origin = where(id)
+    session.execute(
+        f"INSERT INTO tasks_dead (task_list, slot, origin, id, task, failure, died_at) VALUES ({text(task_list)}, {slot}, {origin}, "
+        f"{text(id)}, (0x54, 0x7b7d, 0x), (3, 0x626f6f), {died_at}) USING TIMESTAMP 8"
+    )
+    register_dead(session, task_list, slot, origin)
+
+
+def register_dead(session, task_list, slot, origin):
+    session.execute(
+        f"INSERT INTO tasks_dead_segs (task_list, slot, origin) VALUES ({text(task_list)}, {slot}, {origin})"
+    )
+
+
+@pytest.mark.usefixtures("alive")
+class TestDeadLetters:
+    """Each text column of their two tables."""
+
+    def kill(self, store, task_list, number):
+        """So many sound ones, at as many places as there are shards where they are many."""
+        names = [f"neighbour{number}" for number in range(number)]
+        store.store([record(name, task_list, data=b'{"n":1}') for name in names])
+        for claimed in store.claim(task_list, lease=60_000_000, limit=number).records:
+            held = Held(task_list, claimed.id, claimed.saved_at, claimed.claim.token)
+            assert store.fail(Failure(held=held, attempts=1, last_error="E: dead", dead=True))
+        return names
+
+    @each_garble
+    def test_an_id(self, session, store, task_list, garble):
+        neighbours = self.kill(store, task_list, 20)
+        twin = next(n for n in (f"twin{n}" for n in range(9_000)) if where(n) == where(garble))  # of the same partition
+        for id in (garble, garble + b"1", twin.encode()):
+            bury(session, task_list.encode(), id)
+        names = [escaped(garble), escaped(garble + b"1"), twin]
+        assert sorted(it.id for it in store.dead(task_list)) == sorted([*neighbours, *names])
+        tasks = TaskStore(store)
+        letters = {task.id: task for task in tasks.dead(task_list)}
+        assert letters.keys() == {*neighbours, *names}
+        garbled = [letters[name] for name in names[:2]]
+        for task in garbled:
+            assert isinstance(task, UnreadableTask)
+            assert "surrogate" in str(task.reason)
+            assert task.delivery.last_error == "boo"
+        assert tasks.count(task_list) == 0
+
+        assert tasks.revive(garbled[:1]) == 1  # byte for byte
+        row = session.execute(f"SELECT textAsBlob(id), task FROM tasks WHERE {place(task_list, garble)}").one()
+        assert tuple(row) == (garble, (b"T", b"{}", b""))
+        assert store.find(task_list, names[0]).data == b"{}"
+        assert tasks.discard(garbled[1:]) == 1
+        store.discard([TaskKey(task_list, names[1]), TaskKey(task_list, twin)])  # of any version; one is gone already
+        assert sorted(it.id for it in store.dead(task_list)) == sorted(neighbours)
+
+    @each_garble
+    def test_a_task_list(self, session, store, task_list, garble):
+        (neighbour,) = self.kill(store, task_list, 1)
+        name = task_list.encode() + garble
+        bury(session, name, neighbour.encode())  # in the other list's own shard
+        (there,) = store.dead(task_list)
+        (found,) = store.dead(escaped(name))
+        assert (there.task_list, there.id, there.last_error) == (task_list, neighbour, "E: dead")
+        assert (found.task_list, found.id, found.last_error) == (escaped(name), neighbour, "boo")
+        with pytest.raises(InvalidTask):
+            TaskStore(store).dead(escaped(name))
+        store.discard([TaskKey(escaped(name), neighbour, found.saved_at)])
+        assert list(store.dead(escaped(name))) == []
+        assert [it.id for it in store.dead(task_list)] == [neighbour]
+
+    @each_garble
+    def test_a_task_list_that_nobody_registered(self, session, store, task_list, garble):
+        (neighbour,) = self.kill(store, task_list, 1)
+        name = task_list.encode() + garble
+        bury(session, name, b"1")
+        session.execute("TRUNCATE tasks_dead_segs")
+        assert list(store.dead(task_list)) == list(store.dead(escaped(name))) == []
+        store.reindex()
+        assert [it.id for it in store.dead(task_list)] == [neighbour]
+        assert [it.id for it in store.dead(escaped(name))] == ["1"]
+
+    @each_garble
+    def test_a_name_in_the_registry(self, session, store, task_list, garble):
+        name = task_list.encode() + garble
+        register_dead(session, name, -1, 5)
+        (neighbour,) = self.kill(store, task_list, 1)
+        store.reindex()
+        assert [it.id for it in store.dead(task_list)] == [neighbour]
+        assert list(store.dead(escaped(name))) == []
+
+
 def place(task_list, id):
     slot, origin = where(id)
     return f"task_list = '{task_list}' AND slot = {slot} AND origin = {origin} AND id = {text(id)}"

@@ -112,7 +112,9 @@ def begin(client, sizes):
     """A call's part of a pass."""
 
     def begin(servers, limit, spans=WHOLE):
-        read = lambda row: TaskRecord("list", row.id.decode(), "T", b"{}", row.version)  # noqa: E731
+        def read(row):
+            return TaskRecord("list", row.id.decode(), "T", b"{}", row.version)
+
         terms = Terms(60_000_000, NOW, None, read)
         return Pass(servers, client, sizes, terms, limit, spans, servers.places)
 

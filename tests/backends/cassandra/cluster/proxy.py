@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -21,11 +22,14 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, 0 s: closing sends RST
 class Proxy:
     """Listens at one address and passes everything on to another, in a thread of its own, until told otherwise.
 
-    Every method returns when what it says is so.
+    Every method returns when what it says is so. With `tls` it is the end of the clients' TLS, and the server gets what was in it.
     """
 
-    def __init__(self, target: Address, listen: Address = ("127.0.0.1", 0)) -> None:
+    def __init__(
+        self, target: Address, listen: Address = ("127.0.0.1", 0), *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.target = target
+        self._tls = tls
         self.address = listen
         self._delay_s = 0.0
         self._first_bytes = 0
@@ -100,7 +104,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(call(), self._loop).result(CALL_TIMEOUT_S)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, *self.address)
+        self._server = await asyncio.start_server(self._accept, *self.address, ssl=self._tls)
         self.address = self._server.sockets[0].getsockname()[:2]
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,7 +137,7 @@ class Proxy:
                 writer.write(data[self._first_bytes :])
                 await writer.drain()
             await gate.wait()
-            writer.write_eof()
+            writer.write_eof() if writer.can_write_eof() else writer.close()
         except OSError:  # a side is gone; the other may be waiting for an answer, and must hear of it
             connection.reset()
 
@@ -191,6 +195,8 @@ class Connection:
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """Close with RST."""
+    held = writer.get_extra_info("socket")
     with suppress(OSError):  # closed already
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        if held is not None:  # as it is after the end of TLS
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     writer.transport.abort()

@@ -240,7 +240,7 @@ class ClaimWorld:
         found = (yield from self.play(_rows(id))).get(id)
         if found is None or found.version != holding.version:
             return False
-        report = Failure(held=None, attempts=attempts, last_error="E", dead=attempts >= MAX_ATTEMPTS)  # type: ignore[arg-type]
+        report = Failure(held=None, attempts=attempts, last_error="E", dead=attempts >= MAX_ATTEMPTS)  # type: ignore[arg-type]  # it is not looked at
         state = yield from self._change(client, id, holding, fail.failed(holding, report, found.failure[0]))
         if state is None:
             return False
