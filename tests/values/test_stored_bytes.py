@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NewType
+from typing import Any, Literal, NewType
 
 import attrs
 import pytest
 
 from atleastonce import InvalidTask, TaskRecord, TaskStore, UnreadableTask
 
-from .kit import Node, refusal, same, task_class
+from .kit import Mixed, Node, refusal, same, task_class
 
 BIG = b"18446744073709551616"  # 2**64: orjson loads it as a float
 SMALL = b"-9223372036854775809"
@@ -99,6 +99,48 @@ def test_what_cannot_be_read_exactly_is_left_as_it_is(annotation: Any, data: byt
 def test_one_field_of_no_type_is_enough_to_look_closer(store: Any) -> None:
     task_class(Any, __annotations__={"given": int, "x": Any})
     assert type(read(store, b'{"given":1,"x":%s}' % BIG).reason) is InvalidTask
+
+
+JSON_KINDS = {"array": b"[1]", "string": b'"x"', "null": b"null", "boolean": b"true", "number": b"5"}
+
+
+@pytest.mark.parametrize(("kind", "data"), JSON_KINDS.items(), ids=JSON_KINDS)
+def test_data_that_is_no_object_is_told_by_its_kind(kind: str, data: bytes, memory: Any) -> None:
+    task_class(int)
+    assert str(read(memory, data).reason) == f"data is a JSON {kind}, not an object"
+
+
+def test_a_field_that_is_missing_is_named(memory: Any) -> None:
+    task_class(int)
+    assert str(read(memory, b"{}").reason) == "Sample: x: is missing"
+
+
+@attrs.define
+class Weighed:
+    weight: float
+
+
+BESIDE_A_FLOAT: dict[str, tuple[Any, bytes, Any]] = {
+    "none": (None, b"null", None),
+    "optional": (int | None, b"5", 5),
+    "enum-of-ints-and-floats": (Mixed, b"2.5", Mixed.NUMBER),
+    "nested-class": (Weighed, b'{"weight":%s}' % BIG, Weighed(2.0**64)),
+    "literal": (Literal["a", 1], b'"a"', "a"),
+    "tuple": (tuple[int, ...], b"[1]", (1,)),
+}
+
+
+@pytest.mark.parametrize("defaults", [{}, {"more": 7}], ids=["all-there", "one-by-default"])
+@pytest.mark.parametrize(("annotation", "data", "value"), BESIDE_A_FLOAT.values(), ids=BESIDE_A_FLOAT)
+def test_an_integer_for_a_float_may_be_long(
+    annotation: Any, data: bytes, value: Any, defaults: dict[str, int], memory: Any
+) -> None:
+    """Its digits matter to a field of no type, or of ints as well. No other field of the class changes that."""
+    annotations = {"given": annotation, "x": float} | dict.fromkeys(defaults, int)
+    cls = task_class(float, __annotations__=annotations, **defaults)
+    task = read(memory, b'{"given":%s,"x":%s}' % (data, BIG))
+    assert type(task) is cls
+    assert same((task.given, task.x), (value, 2.0**64))
 
 
 READABLE: dict[str, tuple[Any, bytes, Any]] = {
