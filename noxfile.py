@@ -59,7 +59,7 @@ def tests_unmeasured(session: nox.Session) -> None:
 
 @nox.session
 def simulate(session: nox.Session) -> None:
-    """Cassandra's protocol: 100,000 seeds, and small cases in more orders than the suite tries. Arguments go to the former."""
+    """Cassandra's protocol: 100,000 seeds, as many of claims, and small cases in more orders than the suite tries. Arguments go to the former."""
     install_group(session, "tests", "-e", ".")
     session.run("python", "-m", "tests.backends.cassandra.simulation", *session.posargs)
     session.run("pytest", "tests/backends/cassandra/test_simulation_exhaustive.py", env={"SIMULATION_DEEPER": "2"})
