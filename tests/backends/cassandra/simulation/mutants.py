@@ -22,6 +22,7 @@ from atleastonce_cassandra.protocol.steps import (
     Stored,
     Unregister,
     Write,
+    WriteAndRead,
 )
 
 from . import driver, failing
@@ -102,18 +103,28 @@ def first_rewrite_believed(client, place, rows):
 
 
 def verified_by(same: Callable[[Stored, Any], Stored]) -> Change:
-    """Verify sees something else than what is there: `same` of what it read and of the row."""
-    original = save.verify
+    """Who reads back sees something else than what is there: `same` of what it read and of the row."""
+    write, verify = save.write, save.verify
 
-    def verify(client, place, rows):
+    def read_meanwhile(place, rows):
+        def answer_of(step, seen):
+            return seen and same(seen, step.row) if type(step) is WriteAndRead else seen
+
+        return altered(write(place, rows), answer_of=answer_of)
+
+    def read_after(client, place, rows):
         of = {row.id: row for row in rows}
 
         def answer_of(step, answer):
             return {id: same(stored, of[id]) for id, stored in answer.items()} if type(step) is Read else answer
 
-        return altered(original(client, place, rows), answer_of=answer_of)
+        return altered(verify(client, place, rows), answer_of=answer_of)
 
-    return lambda patch: patch.setattr(save, "verify", verify)
+    def change(patch):
+        patch.setattr(save, "write", read_meanwhile)
+        patch.setattr(save, "verify", read_after)
+
+    return change
 
 
 class Same:
