@@ -320,6 +320,7 @@ def test_the_class_says_how_long_it_waits_and_when_it_is_dead(store, clock):
         store.fail(task, "x")
         wait = task.delivery.run_at - datetime.fromtimestamp(clock() / 1e6, UTC)
         assert timedelta(0) <= wait <= timedelta(seconds=10 * attempt)
+        assert store.find("l", "0").delivery.run_at == task.delivery.run_at
         clock.advance(timedelta(seconds=10 * attempt))
     [task] = store.claim("l")
     store.fail(task, "the last")

@@ -185,7 +185,7 @@ UNFIT: dict[str, tuple[Any, str]] = {
     "literal-of-bytes": (Literal[b"a"], "Literal of bytes"),
     "literal-of-enum": (Literal[Colour.RED], "Literal of Colour"),
     "literal-of-int-enum": (Literal[Level.LOW], "Literal of Level"),
-    "literal-of-big-int": (Literal[2**63], "Literal with a value"),
+    "literal-of-big-int": (Literal[2**63], "is a Literal with a value"),
     "literal-of-surrogate": (Literal["\ud800"], "Literal with a value"),
     "literal-of-list": (Literal[[1]], "no type"),
     "unpacked-tuple": (tuple[int, *tuple[str, ...]], "tuple"),

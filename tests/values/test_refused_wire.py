@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import json
 from datetime import date, datetime, time
 from typing import Any, Literal
@@ -55,6 +56,19 @@ def test_in_stored_bytes(annotation: Any, wire: Any, store: Any) -> None:
     assert store.count("l") == 3
 
 
+class Guessing(enum.IntEnum):
+    ONE = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        pytest.fail("code of the class was run on a value that was read")
+
+
+def test_an_enum_is_not_called_with_what_was_read() -> None:
+    cls = task_class(Guessing)
+    assert str(refusal(lambda: cls.build(task_list="l", data={"x": 2}))) == "x: is no value of Guessing"
+
+
 @attrs.define
 class Circle:
     shape: Literal["circle"]
@@ -75,6 +89,7 @@ MESSAGES: dict[str, tuple[Any, Any, str]] = {
     "date-number": (date, 5, "x: must be a date's text, not int"),
     "time": (time, "noon", "x: is no time in ISO 8601 form, to the microsecond at most"),
     "time-number": (time, 5, "x: must be a time's text, not int"),
+    "literal": (Literal["a", 1], "b", "x: must be one of 'a', 1"),
     "union": (int | str | None, 1.5, "x: must be NoneType | int | str, not float"),
     "union-of-classes": (Cat | Dog, {"kind": "cow"}, "x: its 'kind' names none of Cat, Dog"),
     "union-by-the-first-field": (Circle | Square, {}, "x: its 'shape' names none of Circle, Square"),

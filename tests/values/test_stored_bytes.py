@@ -19,6 +19,13 @@ SMALL = b"-9223372036854775809"
 @attrs.define
 class Shelf:
     things: list[dict[str, Any]]
+    label: str = ""
+
+
+@attrs.define
+class Chain:
+    name: str = ""
+    next: Chain | None = None
 
 
 def read(store: Any, data: bytes) -> Any:
@@ -164,6 +171,14 @@ READABLE: dict[str, tuple[Any, bytes, Any]] = {
 }
 
 
+def test_a_task_with_more_than_its_fields_belongs_to_its_store(memory: Any) -> None:
+    task_class(int)
+    task = read(memory, b'{"x":1,"more":2}')
+    task.x = 5
+    task.save()
+    assert memory.find("l", "2").data == {"x": 5, "more": 2}
+
+
 @pytest.mark.parametrize(("annotation", "data", "value"), READABLE.values(), ids=READABLE)
 def test_what_other_writers_write_is_read(annotation: Any, data: bytes, value: Any, store: Any) -> None:
     cls = task_class(annotation)
@@ -246,6 +261,15 @@ def test_a_class_that_may_hold_itself_nests_100_levels_deep(memory: Any) -> None
     assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=deeper)))
     task.x = deeper
     assert "nest too deeply" in str(refusal(lambda: memory.save(task)))
+
+
+def test_so_does_one_that_holds_itself_in_a_union_only_beside_other_fields() -> None:
+    chain = Chain()
+    for _ in range(98):
+        chain = Chain("x", chain)
+    cls = task_class(Chain, __annotations__={"given": int, "x": Chain}, given=5)
+    assert cls(task_list="l", x=chain).x is chain
+    assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=Chain("x", chain))))
 
 
 def test_nesting_that_python_cannot_follow_is_a_typed_error(memory: Any) -> None:

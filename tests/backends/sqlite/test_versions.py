@@ -226,6 +226,17 @@ def test_a_stored_version_is_passed_whatever_the_clock_says(open_store, clock, p
     assert first == ahead + 1
 
 
+def test_a_stored_version_that_is_the_time_now_is_passed(open_store, clock, path):
+    """Another store gave it in this very microsecond, so it is the one that this store was about to give."""
+    store = open_store()
+    for _ in range(3):
+        save(store)
+        clock.advance(timedelta(milliseconds=1))
+    with raw(path) as connection:
+        connection.execute("UPDATE atleastonce_tasks SET saved_at = ?", (clock(),))
+    assert save(store) == clock() + 1
+
+
 def test_of_one_key_twice_the_last_wins_with_the_higher_version(open_store):
     store = open_store()
     save(store, "2")
