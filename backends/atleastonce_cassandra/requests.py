@@ -257,6 +257,9 @@ def _bury(step: Bury, link: Link) -> Iterator[Request]:
         bigint_bytes(step.died_at),
         bigint_bytes(found.version),
     )
+    if step.only_copy:
+        yield Request(Encoded(statements.bury, copy))
+        return
     delete = (bigint_bytes(deletion_timestamp(found.version)), *key, found.id)
     yield Request(Together((Encoded(statements.bury, copy), Encoded(statements.delete, delete))))
 

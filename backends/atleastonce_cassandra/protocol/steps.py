@@ -205,13 +205,17 @@ class RegisterDead(NamedTuple):
 
 
 class Bury(NamedTuple):
-    """Move a task to the dead letters, in one mutation: there as of its version, and here deleted as of just above it. Answer: None."""
+    """Write a task among the dead letters, as of its version, and unless it is only a copy delete it here, as of just above that.
+
+    In one mutation. Answer: None, once acknowledged.
+    """
 
     place: Place
     found: Found
     attempts: int
     error: bytes
     died_at: int
+    only_copy: bool = False
 
 
 class Wait(NamedTuple):

@@ -114,6 +114,7 @@ class ClaimWorld:
         ] = {}  # the rows before the last save, where that is not seen yet
         self.claims = Transactions(self.chance, 20, self._judge_change)
         self.dead: dict[bytes, tuple[int, int]] = {}  # id to version and attempts
+        self.copied: set[tuple[bytes, int]] = set()  # id and version of what is among them, and not moved yet
         self.holds: list[Held] = []
         self.completed: set[Version] = set()
         self.deleted: dict[Version, int] = {}  # when a version was
@@ -468,7 +469,11 @@ class ClaimWorld:
             found = step.found
             if self.dead.get(found.id, (0, 0)) < (found.version, step.attempts):
                 self.dead[found.id] = (found.version, step.attempts)
-            self._delete(found.id, deletion_timestamp(found.version))
+            if step.only_copy:
+                self.copied.add((found.id, found.version))
+            else:
+                self.copied.discard((found.id, found.version))
+                self._delete(found.id, deletion_timestamp(found.version))
         else:
             assert isinstance(step, (RegisterDead, Wait)), step
         return None
@@ -528,7 +533,8 @@ class ClaimWorld:
             self.findings.append(f"LEFT: {set(self.rows)} {records}")
         for id, (version, attempts) in self.dead.items():
             self._judge_attempts((id, version), attempts)
-            if attempts < MAX_ATTEMPTS or self.rows.get(id, (0,))[0] == version:
+            is_in_both = self.rows.get(id, (0,))[0] == version and (id, version) not in self.copied
+            if attempts < MAX_ATTEMPTS or is_in_both:
                 self.findings.append(f"DEAD: {id!r} {version} {attempts}")
         for record in records:
             key = record.id.encode(), record.saved_at

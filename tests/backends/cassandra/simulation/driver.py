@@ -208,12 +208,10 @@ def _bury(world, process: Process, step: Bury) -> Generator:
 
 
 def buried(world, step: Bury) -> Mutation:
-    """Of both tables, at once."""
+    """Of both tables, at once, or only a copy."""
     id, task, _, version = step.found
-    return [
-        ((dead_of(step.place), id), inserted(version, task[1])),
-        ((step.place, id), deleted(deletion_timestamp(version), world.now)),
-    ]
+    copy = (dead_of(step.place), id), inserted(version, task[1])
+    return [copy] if step.only_copy else [copy, ((step.place, id), deleted(deletion_timestamp(version), world.now))]
 
 
 def _wait(world, process: Process, step: Wait) -> Generator:

@@ -233,14 +233,9 @@ def _whole_row(world, one, timestamp):
     return Entry(timestamp, (timestamp, cell), (timestamp, (one.attempts, "boom", one.version)), NOT_DELETED)
 
 
-def buried_in_two(patch: pytest.MonkeyPatch) -> None:
-    """It is deleted first, and then written among the dead letters."""
-
-    def bury(world, process, step):
-        for one in reversed(driver.buried(world, step)):
-            yield from driver._write(world, process, [one])
-
-    patch.setitem(driver.PERFORM, Bury, bury)
+def moved_at_once(client, place, found, attempts, error):
+    began = yield from fail.register_dead(client, place)
+    yield Bury(place, found, attempts, error, began)
 
 
 def uncounted(client, place, id, holding, failure, refused=None):
@@ -423,7 +418,9 @@ MUTANTS = {
     "dead letters are not registered": Mutant(
         scenario_name="user ids, faults", change=replaced(fail, "register_dead", not_registered_dead)
     ),
-    "a task is moved to the dead letters in two steps": Mutant(scenario_name="user ids, faults", change=buried_in_two),
+    "a task is moved to the dead letters without a copy": Mutant(
+        scenario_name="drawn ids, faults", change=replaced(fail, "bury", moved_at_once)
+    ),
     "a task that is moved is deleted now": Mutant(
         scenario_name="re-saves",
         change=replaced(driver, "deletion_timestamp", lambda version: version + versions.STEP * versions.SPREAD),

@@ -202,7 +202,7 @@ def _burying(world, process: Process, steps: Generator, place: Place, began: int
                 step = steps.send(answer)
             except StopIteration as stop:
                 return stop.value
-            if type(step) is not Bury:
+            if type(step) is not Bury or step.only_copy:
                 answer = yield step
                 continue
             key, version = (place, step.found.id), step.found.version
