@@ -36,13 +36,12 @@ from .protocol.steps import (
     Unregister,
     Wait,
     Write,
-    WriteAndRead,
 )
 from .requests import Request, requests_of
 from .rows import cell_again
 from .waiting import Deadline, Sent, UnderWay
 
-_WRITING = (Write, WriteAndRead, Delete, Swap, Report, RegisterDead, Bury)
+_WRITING = (Write, Delete, Swap, Report, RegisterDead, Bury)
 """The steps that change what is promised."""
 
 IN_FLIGHT = 16
@@ -66,12 +65,6 @@ class _Play:
     def writes(self) -> bool:
         """Whether what is under way changes tasks."""
         return isinstance(self.step, _WRITING) and self.waiting > 0
-
-    @property
-    def wrote_a_part(self) -> bool:
-        """Whether a request of this step that changes tasks was answered."""
-        writing = self.results[:1] if isinstance(self.step, WriteAndRead) else self.results
-        return any(result is not None for result in writing)
 
 
 class Player:
@@ -99,7 +92,7 @@ class Player:
                 except StopIteration as end:
                     return end.value
                 requests = [self._send(request) for request in self._requests(play, step)]
-                play.results = [self._result(play, position, sent) for position, sent in enumerate(requests)]
+                play.results = [self._result(play, sent) for sent in requests]
                 answer = self._answer(play)
         except AtLeastOnceError as error:
             raise _with_outcome(error, wrote=play.wrote) from error.__cause__
@@ -135,7 +128,7 @@ class Player:
                 break
             play, position = sent.tag
             play.waiting -= 1
-            play.results[position] = self._result(play, position, sent)
+            play.results[position] = self._result(play, sent)
             if play.waiting:
                 continue
             try:
@@ -170,13 +163,12 @@ class Player:
             return self._link.send_once(request.statement, **how)
         return self._link.send(request.statement, reading=request.reading, **how)
 
-    def _result(self, play: _Play, position: int, sent: Sent) -> Any:
-        """What the request gave; None, and the error noted unless the step can do without, where it failed."""
+    def _result(self, play: _Play, sent: Sent) -> Any:
+        """What the request gave; None, and the error noted, where it failed."""
         try:
             return sent.result(self._deadline.left())
         except Exception as error:  # noqa: BLE001 (whatever the driver raises becomes ours)
-            if not (position and isinstance(play.step, WriteAndRead)):
-                play.error = play.error or error
+            play.error = play.error or error
             return None
 
     def _requests(self, play: _Play, step: Step) -> list[Request]:
@@ -201,7 +193,9 @@ class Player:
             if isinstance(step, (ReadEmpty, Unregister)):
                 return None
             error = translate(play.error, self._link.where, writing=writing)
-            if writing and (getattr(error, "outcome", None) == "unknown" or play.wrote_a_part):
+            if writing and (
+                getattr(error, "outcome", None) == "unknown" or any(result is not None for result in play.results)
+            ):
                 play.wrote = True
                 if isinstance(step, Swap):
                     return Swapped(None)
@@ -210,12 +204,15 @@ class Player:
             return self._swapped(play, step)
         if writing:
             play.wrote = True
-            if isinstance(step, WriteAndRead) and play.results[1] is not None:
-                return _stored(play.results[1:]).get(step.row.id)
         elif isinstance(step, Measure):
             clock.measured(play.results[0].one()[0] * 1_000, play.began)
         elif isinstance(step, Read):
-            return _stored(play.results)
+            return {
+                id: Stored(version, cell_again(task))
+                for result in play.results
+                for id, task, version in result.current_rows
+                if task is not None
+            }
         elif isinstance(step, ReadEmpty):
             return not play.results[0].current_rows
         elif isinstance(step, (ReadPage, ReadRows, ReadVersions, ReadClaims)):
@@ -232,15 +229,6 @@ class Player:
         if len(step.changes) == 1:
             return Swapped(False, dict(zip((step.changes[0].id,), (State(*row[-1]) for row in there), strict=False)))
         return Swapped(False, {bytes(id): State(*state) for *_, id, state in there})
-
-
-def _stored(results: list[Any]) -> dict[bytes, Stored]:
-    return {
-        id: Stored(version, cell_again(task))
-        for result in results
-        for id, task, version in result.current_rows
-        if task is not None
-    }
 
 
 def _taken(step: Step, rows: list[Any]) -> Any:

@@ -30,7 +30,6 @@ from .protocol.steps import (
     Unregister,
     Wait,
     Write,
-    WriteAndRead,
 )
 from .protocol.versions import deletion_timestamp, failure_timestamp
 from .rows import cell_again, claim_cell, due_cell, failure_cell
@@ -107,11 +106,6 @@ def _write(step: Write, link: Link) -> Iterator[Request]:
         return
     for part in chunks(step.rows):
         yield Request(RowBatch(insert, rows[part], Encoded(insert, rows[0])))
-
-
-def _write_and_read(step: WriteAndRead, link: Link) -> Iterator[Request]:
-    yield from _write(Write(step.place, [step.row]), link)
-    yield from _read(Read(step.place, [step.row.id]), link)
 
 
 def _delete(step: Delete, link: Link) -> Iterator[Request]:
@@ -272,7 +266,6 @@ _REQUESTS: dict[type, Callable[[Any, Link], Iterator[Request]]] = {
     Measure: _measure,
     Register: _register,
     Write: _write,
-    WriteAndRead: _write_and_read,
     Delete: _delete,
     Read: _read,
     ReadEmpty: _read_empty,

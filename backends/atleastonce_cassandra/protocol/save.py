@@ -9,7 +9,7 @@ from atleastonce.exceptions import StoreUnavailable
 from .client import Client
 from .measure import measure, measure_if_due
 from .places import SHARD_SLOT, Place, slot_at
-from .steps import Read, Register, Row, Steps, Wait, Write, WriteAndRead
+from .steps import Read, Register, Row, Steps, Wait, Write
 
 FIRST_AHEAD_US = 1_000
 AHEAD_FACTOR = 8
@@ -34,26 +34,14 @@ def save(client: Client, place: Place, rows: Sequence[Row]) -> Steps[None]:
     """
     if place not in client.registered:
         yield from register(client, place)
-    yield from verify(client, place, (yield from write(place, rows)))
+    yield Write(place, rows)
+    yield from verify(client, place, [row for row in rows if row.verify])
     # A sweep may have found the place empty just before the row came, and have unregistered it since. That is possible
     # only when its slot is over by now; so the clock is asked now, after the row is there, and not before.
     if place.slot != SHARD_SLOT:
         yield from measure_if_due(client)
         if slot_at(client.clock.now()) != place.slot:
             yield from register(client, place)
-
-
-def write(place: Place, rows: Sequence[Row]) -> Steps[list[Row]]:
-    """Write the rows; returns those that have yet to be seen there.
-
-    One alone is read meanwhile, which most often saves a turn. Whoever sees it there, on top of all that was acknowledged before, and then
-    hears that it is acknowledged, knows as much as by reading after that: what came in between came at the same time as the save.
-    """
-    if len(rows) == 1 and rows[0].verify:
-        seen = yield WriteAndRead(place, rows[0])
-        return [row for row in rows if seen != (row.version, row.cell)]
-    yield Write(place, rows)
-    return [row for row in rows if row.verify]
 
 
 def register(client: Client, place: Place) -> Steps[None]:

@@ -92,16 +92,6 @@ class Write(NamedTuple):
     rows: Sequence[Row]
 
 
-class WriteAndRead(NamedTuple):
-    """Write one row at its version, and read it meanwhile, in a way that sees every write acknowledged before this step.
-
-    Answer, once the write is acknowledged: what was read, a `Stored`; None where it was not there yet, or could not be read.
-    """
-
-    place: Place
-    row: Row
-
-
 class Read(NamedTuple):
     """Read rows, in a way that sees every acknowledged write. Answer: a dict from id to `Stored`, of those that are there."""
 
@@ -228,7 +218,6 @@ Step = (
     Measure
     | Register
     | Write
-    | WriteAndRead
     | Read
     | Delete
     | ReadEmpty

@@ -23,7 +23,6 @@ from atleastonce_cassandra.protocol.steps import (
     Unregister,
     Wait,
     Write,
-    WriteAndRead,
 )
 from atleastonce_cassandra.protocol.sweep import GRACE_US, SETTLED_US, is_sweepable, sweep
 
@@ -95,25 +94,6 @@ def test_a_failed_registration_is_not_remembered(client):
     assert CURRENT not in client.registered
 
 
-def test_one_save_is_read_meanwhile_and_ends_when_it_was_seen(client):
-    client.registered.add(SHARD)
-    one = row(verify=True)
-    steps = save(client, SHARD, [one])
-    assert next(steps) == WriteAndRead(SHARD, one)
-    with pytest.raises(StopIteration):
-        steps.send(Stored(NOW, b"cell"))
-
-
-@pytest.mark.parametrize("seen", [None, Stored(NOW, b"other"), Stored(NOW - 4, b"cell"), Stored(NOW + 4, b"cell")])
-def test_one_save_that_was_not_seen_meanwhile_is_read_once_more(client, seen):
-    client.registered.add(SHARD)
-    steps = save(client, SHARD, [row(verify=True)])
-    next(steps)
-    assert steps.send(seen) == Read(SHARD, [b"a"])
-    with pytest.raises(StopIteration):
-        steps.send({b"a": Stored(NOW, b"cell")})
-
-
 def test_a_verified_save_ends_when_it_sees_itself(client):
     client.registered.add(SHARD)
     rows = [row(verify=True), row(id=b"b")]
@@ -125,7 +105,7 @@ def test_a_verified_save_ends_when_it_sees_itself(client):
 def test_another_save_that_is_seen_is_overwritten_above_it(client, seen):
     client.registered.add(SHARD)
     steps = save(client, SHARD, [row(verify=True)])
-    assert isinstance(next(steps), WriteAndRead)
+    assert isinstance(next(steps), Write)
     assert isinstance(steps.send(None), Read)
     again = steps.send({b"a": seen})
     assert isinstance(again, Write)
@@ -144,8 +124,8 @@ def test_an_invisible_save_goes_further_ahead_each_time_and_then_gives_up(client
         answer = None
         while True:
             step = steps.send(answer)
-            if isinstance(step, Write | WriteAndRead):
-                versions.append((step.row if isinstance(step, WriteAndRead) else step.rows[0]).version)
+            if isinstance(step, Write):
+                versions.append(step.rows[0].version)
             answer = {} if isinstance(step, Read) else None
             assert not isinstance(step, Wait) or step.duration < 256_000
 

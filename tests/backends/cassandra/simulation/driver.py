@@ -29,7 +29,6 @@ from atleastonce_cassandra.protocol.steps import (
     Unregister,
     Wait,
     Write,
-    WriteAndRead,
 )
 from atleastonce_cassandra.protocol.versions import deletion_timestamp, failure_timestamp
 
@@ -105,28 +104,6 @@ def _write_rows(world, process: Process, step: Write) -> Generator:
         saved = world.saved_of[row]
         saved.versions.append(row.version)
     yield from _write(world, process, [((step.place, row.id), inserted(row.version, row.cell)) for row in step.rows])
-
-
-def _write_and_read(world, process: Process, step: WriteAndRead) -> Generator:
-    """It is read before the write begins, at any moment of it, or when it is acknowledged and this process has not heard of it yet."""
-    chance, row, seen = world.chance, step.row, None
-
-    def read():
-        if chance.percent(world.scenario.timeouts):
-            return (None,)
-        found = world.cluster.read(process.dc, [(step.place, row.id)], each=world.scenario.read_each)
-        return tuple(Stored(*entry.task) for entry in found.values() if has_task(entry)) or (None,)
-
-    if chance.percent(10):
-        seen = read()
-    for _ in _write_rows(world, process, Write(step.place, [row])):
-        if seen is None and chance.percent(40):
-            seen = read()
-        yield
-    if seen is None:
-        seen = read()
-        yield
-    return seen[0]
 
 
 def _read(world, process: Process, step: Read) -> Generator:
@@ -225,7 +202,6 @@ PERFORM = {
     Measure: _measure,
     Register: _register,
     Write: _write_rows,
-    WriteAndRead: _write_and_read,
     Read: _read,
     Delete: _delete,
     ReadEmpty: _read_empty,
