@@ -308,8 +308,9 @@ class ClaimWorld:
         held = Held(process.number, *key, given.token, self.now, [given.until])
         if key in self.completed and self.deleted.get(key, began) < began:
             self.findings.append(f"GIVEN THOUGH COMPLETED: {held}")
-        for other in self.holds if held.until[0] > self.now else ():  # it may be over when it is given
-            if other[1:3] == key and other.until[0] > self.now + self.apart_us and other.token != held.token:
+        for other in self.holds:
+            both_until = min(held.until[0], other.until[0])  # either may be nearly over when it is given
+            if other[1:3] == key and other.token != held.token and both_until > self.now + self.apart_us:
                 self.findings.append(f"TWO HOLD: {other} {held}")
         self.holds.append(held)
         return held
