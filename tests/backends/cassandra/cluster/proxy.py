@@ -15,6 +15,7 @@ Address = tuple[str, int]
 
 CHUNK_BYTES = 65_536
 CALL_TIMEOUT_S = 60
+ACCEPTING_TURNS = 5  # of the loop, until whoever was accepted is known here
 SPLIT_S = 0.005  # so that the receiver reads the first bytes alone
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, 0 s: closing sends RST
 
@@ -151,6 +152,12 @@ class Proxy:
 
     async def _refuse(self) -> None:
         if self._server is not None:
+            for listening in self._server.sockets:
+                self._loop.remove_reader(listening)
+            for _ in range(
+                ACCEPTING_TURNS
+            ):  # who was accepted already gets a transport, which a closed server would not give
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
         await self._cut()
