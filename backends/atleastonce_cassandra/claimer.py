@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from atleastonce.claims import ClaimPage, Failure, Held
-from atleastonce.exceptions import AtLeastOnceError
+from atleastonce.exceptions import AtLeastOnceError, StoreError
 from atleastonce.record import Claim, TaskKey, TaskRecord
 from atleastonce.turns import Request, Turns
 
-from .errors import own
+from .errors import own, partly_applied
 from .link import Link
 from .links import Links
 from .passing import WHOLE, Pass, Position, Sizes, Spans
@@ -27,6 +29,7 @@ from .protocol.save import prepare
 from .protocol.state import State
 from .protocol.steps import Found, ReadRows, Steps
 from .protocol.swap import Decide
+from .protocol.sweep import is_sweepable
 from .registry import places
 from .rows import record_of
 from .text import encode
@@ -36,8 +39,21 @@ from .writer import ROWS_PER_TIMEOUT, STRIPES
 SHARE_OF_TIMEOUT = 0.5
 """A call that has looked for so long gives what it has: its cursor says where the next one goes on."""
 
+TIDY_SHARE_OF_TIMEOUT = 0.1
+"""So long a call may sweep, once it has what it claims."""
+
+MAX_SWEEPS = 1_000
+"""Of one call: some tenths of a second. There may be more only where nobody read the list for long; the next calls do the rest."""
+
+TIDY_AGAIN_S = 60.0
+"""When something could not be swept, a server is away perhaps, and not every claim of a page is to wait for it again."""
+
+log: logging.Logger = logging.getLogger("atleastonce.cassandra")
 
 T = TypeVar("T")
+
+Tidy = Callable[[Sequence[tuple[Place, int]], Sequence[tuple[Place, bytes]], float], bool]
+"""`Reader.tidy`."""
 
 _Done = tuple[Place, tuple[bytes, "int | None"]]
 """Where a task is that is to be deleted, its id and version."""
@@ -62,13 +78,17 @@ class Claimer:
         links: lends the session.
         client: what this process knows.
         timeout: of one call, seconds.
+        max_data_bytes: the longest data of a task.
+        tidy: sweeps what was found empty.
     """
 
-    def __init__(self, links: Links, client: Client, timeout: float) -> None:
+    def __init__(self, links: Links, client: Client, timeout: float, max_data_bytes: int, tidy: Tidy) -> None:
         self._links = links
         self._client = client
         self._timeout = timeout
-        self._sizes = Sizes()
+        self._tidy = tidy
+        self._untidy = Deadline(0)
+        self._sizes = Sizes(max_data_bytes)
         self._turns = [Turns(self._serve) for _ in range(STRIPES)]
 
     def forget(self) -> None:
@@ -93,8 +113,26 @@ class Claimer:
             )
             source = partial(self._places, encode(task_list))
             part = Pass(player, self._client, self._sizes, terms, limit, WHOLE if cursor is None else cursor, source)
-            part.run(deadline)
+            try:
+                part.run(deadline)
+            except StoreError as error:
+                if not part.records:
+                    raise
+                # They would be held for a whole lease by nobody. If the trouble lasts, the next call says so.
+                log.info("a page of claims of %s ended early: %s", task_list, error)
+            else:
+                self._tidy_up(part)
         return ClaimPage(part.records, tuple(part.left) or None)
+
+    def _tidy_up(self, part: Pass) -> None:
+        """As `all` does: who only claims would otherwise read more and more places that are empty."""
+        if self._untidy.left():
+            return
+        sweepable = ((place, began) for place, began in part.empty.items() if is_sweepable(place, began))
+        empty = list(islice(sweepable, MAX_SWEEPS))
+        reports = list(islice(part.reports, MAX_SWEEPS))
+        if (empty or reports) and not self._tidy(empty, reports, self._timeout * TIDY_SHARE_OF_TIMEOUT):
+            self._untidy = Deadline(TIDY_AGAIN_S)
 
     def _places(self, list_bytes: bytes, position: Position | None) -> Iterator[Place]:
         start = None if position is None else (position.slot, position.token)
@@ -144,7 +182,8 @@ class Claimer:
         decides = [released(_holding(one), due_at, unstarted=unstarted) for one in held]
         states = self._change(held, decides)
         if due_at is not None:
-            self._show(held, states)
+            with partly_applied():
+                self._show(held, states)
         return [state is not None for state in states]
 
     def fail(self, failure: Failure) -> bool:
@@ -165,7 +204,8 @@ class Claimer:
             self._take(request)
             if request.state is None:
                 return False
-            player.play(report(self._client, place, found, failure, request.state))
+            with partly_applied():  # with the whole timeout again, however long the others in this turn took
+                self._player(link).play(report(self._client, place, found, failure, request.state))
         return True
 
     def discard(self, keys: Sequence[TaskKey]) -> None:
@@ -202,8 +242,9 @@ class Claimer:
                 self._take(request)
                 states[position] = request.state
                 return states
-            for wave in _waves(wanted):
-                played = player.play_all(self._steps(wave))
+            for number, wave in enumerate(_waves(wanted)):
+                with partly_applied() if number else nullcontext():
+                    played = player.play_all(self._steps(wave))
                 for group, changed in zip(wave.values(), played, strict=True):
                     for id, (_, position) in group.items():
                         states[position] = changed.get(id)
@@ -227,7 +268,8 @@ class Claimer:
         try:
             for number, wave in enumerate(waves):
                 steps = chain(completes if number == 0 else (), self._steps(wave))
-                played = player.play_all(steps)[len(completes) if number == 0 else 0 :]
+                with partly_applied() if number else nullcontext():
+                    played = player.play_all(steps)[len(completes) if number == 0 else 0 :]
                 for group, changed in zip(wave.values(), played, strict=True):
                     for id, (_, request) in group.items():
                         request.state = changed.get(id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cassandra import (
@@ -37,7 +39,7 @@ _NEVER_SENT = (
     IsBootstrappingErrorMessage,
     ConnectionRefusedError,
 )
-"""Of these the request was not applied on any replica."""
+"""Of these the request was not applied on any replica. A lightweight transaction may have been: `Once` marks it as `doubtful`."""
 
 _NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
 
@@ -106,6 +108,16 @@ def tables_outdated(where: str, version: int) -> SchemaMissing:
         "create tables",
         outcome="not_applied",
     )
+
+
+@contextmanager
+def partly_applied() -> Iterator[None]:
+    """For the further steps of a call that has written something: whatever fails in them, the whole call's outcome is unknown."""
+    try:
+        yield
+    except StoreError as error:
+        error.outcome = "unknown"
+        raise
 
 
 def own(error: AtLeastOnceError) -> AtLeastOnceError:

@@ -23,7 +23,10 @@ from .text import encode
 from .waiting import Deadline
 
 PAGE_ROWS = 100
-"""Dead letters are few, and read by people."""
+"""At most. Dead letters are few, and read by people."""
+
+PAGE_BYTES = 8 * 1024 * 1024
+"""Of one page, at most, were each as large as a task may be."""
 
 
 class Graveyard:
@@ -33,12 +36,14 @@ class Graveyard:
         links: lends the session.
         client: what this process knows.
         timeout: of one request, seconds.
+        max_data_bytes: the longest data of a task.
     """
 
-    def __init__(self, links: Links, client: Client, timeout: float) -> None:
+    def __init__(self, links: Links, client: Client, timeout: float, max_data_bytes: int) -> None:
         self._links = links
         self._client = client
         self._timeout = timeout
+        self._page_rows = min(PAGE_ROWS, PAGE_BYTES // max_data_bytes)
 
     def dead(self, task_list: str) -> Iterator[TaskRecord]:
         """The dead letters, in the order in which `all` gives tasks."""
@@ -59,7 +64,7 @@ class Graveyard:
 
     def _page(self, link: Link, place: Place, state: bytes | None) -> Any:
         bound = Encoded(link.claim_statements().dead, place_values(place))
-        bound.fetch_size = PAGE_ROWS
+        bound.fetch_size = self._page_rows
         try:
             return link.send(bound, reading=True, state=state).result(self._timeout)
         except Exception as error:

@@ -90,8 +90,9 @@ class Link:
 
     def _prepare(self, options: Options) -> None:
         """What this layout of the tables needs."""
-        self.settings = settings.check(self._settings_row(), options, self.where)
-        self.statements = Statements(self.session, self.tables, options.consistency, has_due=self.settings.has_claims)
+        found = settings.check(self._settings_row(), options, self.where)
+        self.statements = Statements(self.session, self.tables, options.consistency, has_due=found.has_claims)
+        self.settings = found
 
     def _settings_row(self) -> tuple[Any, ...] | None:
         select = SimpleStatement(
@@ -117,8 +118,8 @@ class Link:
         """
         if self._claim_statements is None:
             try:
-                if not self.settings.has_claims:  # when this session began
-                    self.settings = settings.check(self._settings_row(), self._options, self.where)
+                if not self.settings.has_claims:  # when this session began; by now readers have more to see, too
+                    self._prepare(self._options)
                 if self.settings.has_claims:
                     self._claim_statements = ClaimStatements(self.session, self.tables, self._options.consistency)
             except Exception as error:
@@ -209,11 +210,16 @@ def _cluster(options: Options, protocol: int) -> Cluster:
     }
     if options.username is not None:
         arguments["auth_provider"] = PlainTextAuthProvider(options.username, options.password)
-    if options.secure_connect_bundle is not None:
+    bundle = options.secure_connect_bundle
+    if bundle is not None:
+        # The driver unpacks it, by default beside it, where this process may have no right to write.
+        cloud = {"secure_connect_bundle": bundle, "use_default_tempdir": True}
         try:
-            return Cluster(cloud={"secure_connect_bundle": options.secure_connect_bundle}, **arguments)
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:  # what the driver raises for a file that is none
-            raise ConfigurationError(f"cassandra: the secure_connect_bundle cannot be used: {error}") from error
+            return Cluster(cloud=cloud, **arguments)
+        except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:  # of a file that is none, or not all there
+            raise ConfigurationError(
+                f"cassandra: the secure_connect_bundle {bundle} cannot be used: {error}"
+            ) from error
     if options.tls:
         arguments["ssl_context"] = _tls(options)
     return Cluster(contact_points=list(options.hosts), port=options.hosts[0][1], **arguments)

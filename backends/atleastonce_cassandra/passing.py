@@ -19,8 +19,9 @@ PAGE_BYTES = 1024 * 1024
 
 MAX_PAGE_ROWS = 1_000
 MIN_PAGE_ROWS = 4
-FIRST_ROW_BYTES = 1_024
-"""How large rows are taken to be until some were seen."""
+
+FIRST_PAGE_BYTES = 8 * PAGE_BYTES
+"""At most, of a page that is read before any rows were seen, which may all be as large as a task may be. (Most are far smaller.)"""
 
 LEAST_FREE = 0.1
 """However few of the rows seen last were due and free, so many of the next are taken to be."""
@@ -57,10 +58,14 @@ WHOLE: Spans = (Span(None, None),)
 
 
 class Sizes:
-    """How large rows are, and how many of them are due and free, as far as was seen. Any thread may write; all is guesswork."""
+    """How large rows are, and how many of them are due and free, as far as was seen. Any thread may write; all is guesswork.
 
-    def __init__(self) -> None:
-        self._row_bytes = float(FIRST_ROW_BYTES)
+    Args:
+        max_data_bytes: the longest data of a task.
+    """
+
+    def __init__(self, max_data_bytes: int) -> None:
+        self._row_bytes = max_data_bytes * PAGE_BYTES / FIRST_PAGE_BYTES
         self._free = 1.0
 
     def page_rows(self) -> int:
@@ -74,7 +79,7 @@ class Sizes:
     def learn(self, looked: Looked) -> None:
         """Rows count at once where they are larger than thought, slowly where they are smaller."""
         if looked.rows:
-            seen = looked.bytes / looked.rows
+            seen = looked.size / looked.rows
             self._row_bytes = seen if seen > self._row_bytes else (seen + self._row_bytes) / 2
             self._free = max(LEAST_FREE, (self._free + min(1.0, len(looked.candidates) / looked.rows)) / 2)
 
@@ -83,7 +88,8 @@ class Pass:
     """See the module.
 
     In rounds: look at some places at once, then claim what was found at those at once. The first round looks at one place for each
-    thousand tasks, each further one, where that was too few, at twice as many.
+    thousand tasks, each further one, where that was too few, at twice as many; or at one, once that has more than is read in one look:
+    what is seen of those behind it would have to be read again.
 
     Many who claim at once begin at the same place. Whoever finds that others took most of what it wanted goes on at random, further on, and
     comes back for what it left out: servers make those wait who hinder each other, and nobody needs to wait.
@@ -116,13 +122,19 @@ class Pass:
         self._places = places
         self.left: list[Span] = list(spans)
         self.records: list[TaskRecord] = []
+        self.empty: dict[Place, int] = {}
+        self.reports: set[tuple[Place, bytes]] = set()
 
     @property
     def _room(self) -> int:
         return self._limit - len(self.records)
 
     def run(self, deadline: Deadline) -> None:
-        """Claim, until there is enough, or no more, or it took too long. Then `left` is what is left."""
+        """Claim, until there is enough, or no more, or it took too long.
+
+        Then `records` is what was claimed, and `left` what is left, also after an error; `empty` are the places that had no row of any
+        kind, with the time when their reading began, and `reports` the rows that are failure reports alone.
+        """
         while self.left and self._room and deadline.left():
             self._run(self.left.pop(0), deadline)
 
@@ -130,19 +142,24 @@ class Pass:
         source = self._within(span)
         width = min(IN_FLIGHT, -(-self._limit // ROWS_A_PLACE))
         hindered = False
-        while self._room and deadline.left():
-            places = list(islice(source, LEAP_PLACES if hindered else width))
-            if not places:
-                return
-            if hindered and len(self.left) < MAX_SPANS:
-                at, hindered = self._leap(places, span)
-            else:
-                at, hindered = self._round(places, span)
-                width = min(IN_FLIGHT, width * 2)
-            span = span._replace(start=at)
-            rest = [place for place in places if place[1:] >= at[:2]]
-            source = chain(rest, source)
-        self.left.insert(0, span)
+        left: Span | None = span
+        try:
+            while self._room and deadline.left():
+                places = list(islice(source, LEAP_PLACES if hindered else width))
+                if not places:
+                    left = None
+                    return
+                if hindered and len(self.left) < MAX_SPANS:
+                    at, hindered = self._leap(places, span)
+                else:
+                    at, hindered = self._round(places, span)
+                    width = 1 if at.id else min(IN_FLIGHT, width * 2)
+                left = span = span._replace(start=at)
+                rest = [place for place in places if place[1:] >= at[:2]]
+                source = chain(rest, source)
+        finally:
+            if left is not None:
+                self.left.insert(0, left)
 
     def _within(self, span: Span) -> Iterator[Place]:
         end = span.end
@@ -156,8 +173,11 @@ class Pass:
         looks = self._player.play_all(
             look(self._client, place, _after(place, span), _until(place, span), room, terms) for place in places
         )
-        for looked in looks:
+        for place, looked in zip(places, looks, strict=True):
             self._sizes.learn(looked)
+            self.reports.update((place, id) for id in looked.reports)
+            if looked.empty_since is not None:
+                self.empty[place] = looked.empty_since
         return looks
 
     def _take(self, wanted: Sequence[tuple[Place, Sequence[Candidate]]]) -> bool:
@@ -195,8 +215,6 @@ class Pass:
         found = looked.candidates
         first = draw(len(found) - room + 1) if len(found) > room else 0
         before = found[first - 1].found.id if first else _after(place, span)
-        if first or place is not places[0]:
-            self.left.insert(0, Span(span.start, Position(place.slot, place.token, before)))
         wanted = found[first : first + room]
         if wanted:
             at = Position(place.slot, place.token, wanted[-1].found.id)
@@ -204,7 +222,10 @@ class Pass:
             at = Position(place.slot, place.token, looked.after)
         else:
             at = Position(place.slot, place.token + 1, b"")
-        return at, self._take([(place, wanted)])
+        hindered = self._take([(place, wanted)])
+        if first or place is not places[0]:
+            self.left.insert(0, Span(span.start, Position(place.slot, place.token, before)))
+        return at, hindered
 
 
 def _after(place: Place, span: Span) -> bytes:

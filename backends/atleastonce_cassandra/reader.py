@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -89,12 +89,16 @@ class Reader:
         total = 0
         with self._links.use() as link:
             there = self._places(list_bytes)
-            waiting = deque(self._send(link, link.statements.count, place_values(p)) for p in islice(there, IN_FLIGHT))
+            waiting = deque(self._send_count(link, place) for place in islice(there, IN_FLIGHT))
             while waiting:
                 total += self._result(link, waiting.popleft()).one()[0]
                 for place in islice(there, 1):
-                    waiting.append(self._send(link, link.statements.count, place_values(place)))
+                    waiting.append(self._send_count(link, place))
         return total
+
+    def _send_count(self, link: Link, place: Place) -> Sent:
+        """There is one answer, but the server reads the rows by pages of so many."""
+        return self._send(link, link.statements.count, place_values(place), rows=MAX_PAGE_ROWS)
 
     def task_lists(self) -> Iterator[str]:
         """The lists' names."""
@@ -148,7 +152,7 @@ class Reader:
                 elif saved_before is None or version < saved_before or version >= VERSION_LIMIT:
                     yield record_of(task_list, id, task, failure, version, *due)
         if empty or orphans:
-            self._tidy(empty, orphans)
+            self.tidy(empty, orphans[:MAX_SWEEPS], self._timeout)
 
     def _first_page(self, link: Link, place: Place) -> _Page:
         return self._page(link, place, self._client.clock.now(), None)
@@ -174,21 +178,29 @@ class Reader:
     def _places(self, list_bytes: bytes) -> Iterator[Place]:
         return places(self._links, self._client.clock, list_bytes, self._timeout)
 
-    def _tidy(self, empty: list[tuple[Place, int]], orphans: list[tuple[Place, bytes]]) -> None:
-        """Sweep what is over and empty, and remove rows of failure reports alone. Never fails the reading."""
+    def tidy(self, empty: Sequence[tuple[Place, int]], orphans: Sequence[tuple[Place, bytes]], seconds: float) -> bool:
+        """Sweep what is over and empty, and remove rows of failure reports alone, for as long. Never fails the reading.
+
+        Returns whether all that was to be swept was: not where a server was away, or somebody saved a task there meanwhile.
+        """
+        deadline = Deadline(seconds)
         try:
             with self._links.use() as link:
-                player = Player(link, self._client, Deadline(self._timeout))
+                player = Player(link, self._client, deadline)
+                swept = [True]
                 if empty and link.settings.may_sweep:
-                    player.play_all(sweep(self._client, place, began) for place, began in empty)
-                for place, id in orphans[:MAX_SWEEPS]:
-                    self._remove_orphan(link, player, place, id)
+                    swept = player.play_all(sweep(self._client, place, began) for place, began in empty)
+                for place, id in orphans:
+                    if deadline.left():
+                        self._remove_orphan(link, player, place, id)
+                return all(swept)
         except AtLeastOnceError as error:
             log.info(
                 "empty segments of %s were not swept now: %s",
                 decode(empty[0][0].task_list) if empty else "a list",
                 error,
             )
+            return False
 
     def _remove_orphan(self, link: Link, player: Player, place: Place, id: bytes) -> None:
         """A row that has a failure report and no task: the report came after the completion was forgotten."""

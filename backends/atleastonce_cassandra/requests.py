@@ -161,6 +161,8 @@ def _read_rows(step: ReadRows, link: Link) -> Iterator[Request]:
 
 def _read_versions(step: ReadVersions, link: Link) -> Iterator[Request]:
     statements = link.claim_statements()
+    if step.everywhere:
+        return _read_ids(step.place, step.ids, statements.versions, statements.version, link.verify_at)
     if _are_many(step):
         return _read_between(step, statements.versions_between)
     return _read_ids(step.place, step.ids, statements.versions, statements.version)
@@ -174,14 +176,14 @@ def _read_between(step: ReadVersions | ReadClaims, between: Any) -> Iterator[Req
     yield Request(Encoded(between, (*place_values(step.place), min(step.ids), max(step.ids))), reading=True)
 
 
-def _read_ids(place: Place, ids: Sequence[bytes], many: Any, one: Any) -> Iterator[Request]:
+def _read_ids(place: Place, ids: Sequence[bytes], many: Any, one: Any, level: int | None = None) -> Iterator[Request]:
     key = place_values(place)
     usual = [id for id in ids if is_utf8(id)]
     for start in range(0, len(usual), MAX_IDS_READ):
-        yield Request(Encoded(many, (*key, list_value(usual[start : start + MAX_IDS_READ]))), reading=True)
+        yield Request(Encoded(many, (*key, list_value(usual[start : start + MAX_IDS_READ])), level), reading=True)
     for id in ids if len(usual) < len(ids) else ():
         if not is_utf8(id):  # the server takes them as an id, but not in a list of ids
-            yield Request(Encoded(one, (*key, id)), reading=True)
+            yield Request(Encoded(one, (*key, id), level), reading=True)
 
 
 def _read_claims(step: ReadClaims, link: Link) -> Iterator[Request]:
@@ -249,6 +251,9 @@ def _bury(step: Bury, link: Link) -> Iterator[Request]:
         bigint_bytes(step.died_at),
         bigint_bytes(found.version),
     )
+    if step.only_copy:
+        yield Request(Encoded(statements.bury, copy))
+        return
     delete = (bigint_bytes(deletion_timestamp(found.version)), *key, found.id)
     yield Request(Together((Encoded(statements.bury, copy), Encoded(statements.delete, delete))))
 

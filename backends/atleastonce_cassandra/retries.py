@@ -44,9 +44,10 @@ class Idempotent(RetryPolicy):  # type: ignore[misc]  # the driver has no types
 
 
 class Once(Idempotent):
-    """For lightweight transactions: sent again only where a server said that it did nothing with it.
+    """For lightweight transactions: sent again only where a server is just starting, and so did nothing with it.
 
-    One that was not answered may be applied, now or when somebody else's runs into what it left. `ReadClaims` finds out.
+    One that was not answered, or with any other error, may be applied, now or when somebody else's runs into what it left. `ReadClaims`
+    finds out.
     """
 
     def on_read_timeout(self, query: Any, *args: Any, **kwargs: Any) -> Any:
@@ -57,11 +58,15 @@ class Once(Idempotent):
         """Too few replicas acknowledged in time; the write may be there."""
         return self._never(query)
 
+    def on_unavailable(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """Too few replicas are alive: before the first round, or after the last, for the commit of what they have accepted."""
+        return self._never(query)
+
     def on_request_error(
         self, query: Any, consistency: int, error: Any, *args: Any, retry_num: int, **kwargs: Any
     ) -> Any:
-        """The connection broke, or the server is overloaded or starting."""
-        if isinstance(error, (OverloadedErrorMessage, IsBootstrappingErrorMessage)):
+        """The connection broke, or the server is overloaded, which it may notice at the commit, or starting."""
+        if isinstance(error, IsBootstrappingErrorMessage):
             return self._next(retry_num)
         return self._never(query)
 

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 import attrs
 
-from atleastonce.record import NO_META, TaskRecord, usual_record
+from atleastonce.record import MAX_ATTEMPTS, NO_META, TaskRecord, usual_record
 from atleastonce.versions import VERSION_LIMIT
 
 from .protocol.state import State
@@ -44,7 +44,7 @@ def cell_again(parts: tuple[Any, ...]) -> bytes:
 
 def failure_cell(attempts: int, error: bytes) -> bytes:
     """The cell of a failure report. Of two with one write time the server keeps the larger value: the one with more attempts."""
-    return _length(4) + _length(attempts) + _length(len(error)) + error
+    return _length(4) + _length(min(attempts, MAX_ATTEMPTS)) + _length(len(error)) + error
 
 
 _STATE: tuple[Callable[[Any], bytes], ...] = (_bigint, bytes, _bigint, _bigint, _boolean, _length, bytes, _bigint)
@@ -115,7 +115,7 @@ def _record(
         decode(type or b""),
         data or b"",
         version,
-        attempts,
+        min(attempts, MAX_ATTEMPTS),
         decode(last_error) if last_error or (attempts and last_error is not None) else None,
         run_at,
         meta,

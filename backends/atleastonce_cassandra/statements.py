@@ -100,9 +100,11 @@ class ClaimStatements:
 
 
 class Encoded(BoundStatement):  # type: ignore[misc]  # the driver has no types
-    """A prepared statement with values that are encoded already."""
+    """A prepared statement with values that are encoded already. Its answer is one page, unless `fetch_size` is set."""
 
     raw_values = "..."  # what its repr shows
+    # Else a caller's session cuts answers where it likes, and the rows behind that seem not to be there.
+    fetch_size: int | None = None
 
     def __init__(self, prepared: Any, values: Sequence[bytes | None], consistency: int | None = None) -> None:
         # Not by way of the driver's own, which looks at all that could be set; what is not set here is None in its classes.

@@ -14,6 +14,7 @@ from atleastonce.urls import StoreURL
 
 from .base import Base
 from .claimer import Claimer
+from .errors import partly_applied
 from .forks import forget_in_child
 from .graveyard import Graveyard
 from .link import Link, open_link
@@ -34,8 +35,8 @@ class CassandraStore(Base):
     """Keeps records in a Cassandra keyspace, which `setup` prepares.
 
     A call that returned is acknowledged by a quorum of the local data centre. A call takes no longer than the timeout, and when it
-    waits for other threads' writes in the same partition, or finds no host to connect to, than twice that; a batch of over
-    10,000, accordingly.
+    waits for other threads' writes in the same partition, or finds no host to connect to, than twice that; `fail`, `release` with a
+    ``due_at`` and `store_claimed` have two steps, and that for each; a batch of over 10,000, accordingly.
 
     Args:
         options: hosts, keyspace and so on; see the fields of `Options`.
@@ -51,8 +52,8 @@ class CassandraStore(Base):
         self._links = Links(partial(_open, options, session, self._client))
         self._reader = Reader(self._links, self._client, options.timeout)
         self._writer = Writer(self._links, self._client, options.timeout)
-        self._claimer = Claimer(self._links, self._client, options.timeout)
-        self._graveyard = Graveyard(self._links, self._client, options.timeout)
+        self._claimer = Claimer(self._links, self._client, options.timeout, options.max_data_bytes, self._reader.tidy)
+        self._graveyard = Graveyard(self._links, self._client, options.timeout, options.max_data_bytes)
         weakref.finalize(self, self._links.close)
         forget_in_child(self)
 
@@ -131,7 +132,8 @@ class CassandraStore(Base):
         """See `ClaimsInterface.store_claimed`. In two steps: a claim is a write of another kind, of a version that is there."""
         versions = self.store(records)
         keys = [TaskKey(it.task_list, it.id, at) for it, at in zip(records, versions, strict=True)]
-        return versions, self.claim_saved(keys, lease=lease)
+        with partly_applied():
+            return versions, self.claim_saved(keys, lease=lease)
 
     def start(self, held: Held, *, done: TaskKey | None = None) -> Claim | None:
         """See `ClaimsInterface.start`. As durable as everything else."""

@@ -58,7 +58,7 @@ class Sent:
     __slots__ = (
         "_arrived", "_asked", "_once", "_profile", "_session", "_state", "_statement", "_under_way", "due", "error",
         "over", "tag", "value",
-    )  # fmt: skip
+    )  # a name a line says no more  # fmt: skip
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from atleastonce.exceptions import AtLeastOnceError, StoreUnavailable
 from atleastonce.record import TaskKey, TaskRecord
 from atleastonce.turns import Request, Turns
 
-from .errors import own
+from .errors import own, partly_applied
 from .link import Link
 from .links import Links
 from .player import Player
@@ -72,13 +72,16 @@ class Writer:
                 return [self._store_one(link, records[0])]
             rows, waves = self._rows(link, records)
             player = self._player(link, len(records))
-            for wave in waves:
-                player.play_all(
-                    save(self._client, place, part)
-                    for place, group in wave.items()
-                    for part in _parts(list(group.values()))
-                )
+            self._store_wave(player, waves[0])
+            with partly_applied():
+                for wave in waves[1:]:
+                    self._store_wave(player, wave)
         return [row.version for row in rows]
+
+    def _store_wave(self, player: Player, wave: dict[Place, dict[bytes, Row]]) -> None:
+        player.play_all(
+            save(self._client, place, part) for place, group in wave.items() for part in _parts(list(group.values()))
+        )
 
     def delete(self, keys: Sequence[TaskKey]) -> None:
         """Delete what the keys name."""
@@ -143,17 +146,17 @@ class Writer:
         try:
             for wave in _waves(requests):
                 player.play_all(self._steps(wave))
+                for request in wave:
+                    request.finished = True
         except AtLeastOnceError as error:
+            left = [request for request in requests if not request.finished]
             if isinstance(error, StoreUnavailable):
-                for request in requests:
+                for request in left:
                     request.error = own(error)
                     request.finished = True
             else:  # one of them was refused, and that must not fail its neighbours
-                for request in requests:
+                for request in left:
                     self._serve_one(link, request)
-        else:
-            for request in requests:
-                request.finished = True
 
     def _serve_one(self, link: Link, request: _Single) -> None:
         row, key = request.row, request.key

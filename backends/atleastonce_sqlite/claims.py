@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from atleastonce.claims import WORKER_LOST, ClaimPage, Held
-from atleastonce.record import Claim, TaskKey, TaskRecord
+from atleastonce.record import MAX_ATTEMPTS, Claim, TaskKey, TaskRecord
 from atleastonce.versions import VERSION_LIMIT
 
 from .leases import Leases
@@ -171,7 +171,7 @@ class ClaimVersions(Write):
         claim = Claim(token, self._leases.wall() + self._lease, self._lease, bool(lost))
         cursor.execute(_TAKE, (claim.token, now + self._lease, self._lease, *keys))
         if lost:
-            attempts = attempts if isinstance(attempts, int) else 0
+            attempts = min(attempts, MAX_ATTEMPTS) if isinstance(attempts, int) else 0
             cursor.execute(_COUNT_LOST, (attempts + 1, WORKER_LOST, *keys))
         return claim
 

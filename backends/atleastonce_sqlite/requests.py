@@ -114,9 +114,10 @@ class Save(Write):
     def __init__(self, records: Sequence[TaskRecord]) -> None:
         self.size = len(records)
         self._records = records
-        self._metas = [_json(it.meta) if it.meta else None for it in records]
-        self._wide = any(self._metas) or any(it.run_at is not None for it in records)
-        self._above = max((it.saved_at for it in records if it.saved_at is not None), default=None)
+        unusual = [it for it in records if it.saved_at is not None or it.run_at is not None or it.meta]
+        self._above = max((it.saved_at for it in unusual if it.saved_at is not None), default=None)
+        self._wide = any(it.run_at is not None or it.meta for it in unusual)
+        self._metas = [_json(it.meta) if it.meta else None for it in records] if self._wide else [None] * self.size
 
     def run(self, cursor: sqlite3.Cursor, watermark: Watermark) -> None:
         """Do it in the transaction that is open."""

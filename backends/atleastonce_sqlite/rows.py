@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from atleastonce.record import NO_META, Claim, TaskRecord
+from atleastonce.record import MAX_ATTEMPTS, NO_META, Claim, TaskRecord
 from atleastonce.versions import VERSION_LIMIT
 
 from .text import decode, encode
@@ -78,7 +78,7 @@ def record(
         type,
         data,
         saved_at,
-        attempts,
+        min(attempts, MAX_ATTEMPTS),
         last_error,
         run_at,
         NO_META if notes is None else notes,

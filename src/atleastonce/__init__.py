@@ -1,5 +1,7 @@
 """Tasks that are never forgotten: saved before they are handed over, completed when done, redriven if anything died."""
 
+from typing import TYPE_CHECKING, Any
+
 from .backoff import Backoff
 from .batches import BatchFailure
 from .claims import ClaimsInterface
@@ -21,17 +23,29 @@ from .exceptions import (
 from .generators import CombinedGenerator, ExistingTasks, Generator
 from .hooks import Hooks, add_hooks, remove_hooks
 from .interface import Capabilities, DataInterface
-from .lifecycle.dispatch import dispatch
-from .lifecycle.perform import perform
-from .lifecycle.redrive import redrive
-from .lifecycle.report import RunReport, TaskError
-from .lifecycle.stopping import graceful_signals
 from .record import TaskKey, TaskRecord
 from .store import TaskStore
 from .task import Task
 from .unreadable import UnreadableTask
 from .urls import StoreURL
 from .verdicts import Discard, Snooze
+
+if TYPE_CHECKING:
+    from .lifecycle.dispatch import dispatch
+    from .lifecycle.perform import perform
+    from .lifecycle.redrive import redrive
+    from .lifecycle.report import RunReport, TaskError
+    from .lifecycle.stopping import graceful_signals
+
+_LATER = {
+    "RunReport": "report",
+    "TaskError": "report",
+    "dispatch": "dispatch",
+    "graceful_signals": "stopping",
+    "perform": "perform",
+    "redrive": "redrive",
+}
+"""Of `lifecycle`: name -> module. Whoever only saves tasks does not wait for their import."""
 
 __all__ = [
     "AtLeastOnceError",
@@ -75,3 +89,17 @@ __all__ = [
     "redrive",
     "remove_hooks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - likewise
+
+    value = getattr(import_module(f".lifecycle.{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,11 +1,10 @@
-"""`Claiming`: what a `TaskStore` does with claims, attempts and dead letters, above a backend that has them."""
+"""`Claiming`: what a `TaskStore` does with claims and attempts, above a backend that has them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -34,9 +33,6 @@ MAX_CURSORS = 1_000
 
 CAS_TRIES = 5
 """A failure report without a claim competes with those of others: each try has seen one more of them."""
-
-BATCH_TASKS = 1_000
-"""Dead letters that are revived or discarded at once."""
 
 log: logging.Logger = logging.getLogger("atleastonce")
 
@@ -90,15 +86,24 @@ class Claiming:
         cursor = self._cursors.get(task_list)
         from_beginning = cursor is None
         tasks: list[Task] = []
+        refused: set[str] = set()  # the round ends where it began or a page later, so it may come to some of them again
         while len(tasks) < limit:
             try:
-                page = self.page(task_list, lease, limit - len(tasks), saved_before=saved_before, cursor=cursor)
+                page = self.page(
+                    task_list,
+                    lease,
+                    limit - len(tasks),
+                    saved_before=saved_before,
+                    cursor=cursor,
+                    refused_before=refused,
+                )
             except StoreError as error:
                 if not tasks:
                     raise
                 log.warning("no more tasks of %r could be claimed: %s", task_list, type(error).__name__)
                 break
             tasks += page.tasks
+            refused.update(task.id for task in page.refused)
             cursor = page.cursor
             if cursor is None:
                 if from_beginning:
@@ -121,19 +126,23 @@ class Claiming:
         due_by: int | None = None,
         saved_before: int | None = None,
         cursor: Any = None,
+        refused_before: Container[str] = (),
     ) -> Page:
-        """One page of claims, without those that are not to be executed now: these are given back, or buried."""
+        """One page of claims, without those that are not to be executed now: these are given back, or buried.
+
+        Those of `refused_before`, ids, that still cannot be read are given back at no cost: they had their attempt.
+        """
         found: ClaimPage = self.backend.claim(
             task_list, lease=lease, limit=limit, due_by=due_by, saved_before=saved_before, cursor=cursor
         )
         page = Page([], [], [], found.cursor)
-        unknown: list[Held] = []
+        free: list[Held] = []
         for record in found.records:
             task = self._read(record)
             if isinstance(task, UnreadableTask):
                 page.refused.append(task)
-                if isinstance(task.reason, UnknownTaskType):
-                    unknown.append(held(task))  # a newer process will know it: it costs nothing
+                if task.id in refused_before or isinstance(task.reason, UnknownTaskType):
+                    free.append(held(task))  # a newer process will know the type: it costs nothing
                 elif self._fail_garbled(task, record):
                     page.dead.append(task)
             elif record.attempts and is_dead(type(task), record.attempts):
@@ -143,7 +152,7 @@ class Claiming:
                 self._release_quietly([held(task)], due_at=due_again(type(task), record.attempts, self.clock()))
             else:
                 page.tasks.append(task)
-        self._release_quietly(unknown)
+        self._release_quietly(free)
         return page
 
     def _release_quietly(self, holders: Sequence[Held], *, due_at: int | None = None, unstarted: bool = False) -> None:
@@ -179,6 +188,12 @@ class Claiming:
                 set_claim(task, None)
             except StoreError as error:
                 log.warning("the claim on %r could not be given back: %s", task, type(error).__name__)
+
+    def let_go_all(self, tasks: Sequence[Task]) -> None:
+        """As `let_go`, for many claimed tasks in one step."""
+        self._release_quietly([held(task) for task in tasks])
+        for task in tasks:
+            set_claim(task, None)
 
     def heartbeat(self, task: Task) -> None:
         """Renew the lease. Raises `ClaimLost`."""
@@ -253,7 +268,7 @@ class Claiming:
         try:
             if not self.backend.fail(told):
                 return False
-        except StoreError as trouble:  # its lease ends by itself, and somebody finds it again
+        except (StoreError, InvalidTask) as trouble:  # its lease ends by itself, and somebody finds it again
             log.warning("the failure of %r could not be written down: %s", task, type(trouble).__name__)
             return False
         self._told(task, told, error)
@@ -291,41 +306,6 @@ class Claiming:
     def release_unstarted(self, holders: Sequence[Held]) -> None:
         """Give back those claims under which no work began."""
         self._release_quietly(holders, unstarted=True)
-
-    def dead(self, task_list: str, is_meant: Callable[[TaskRecord], bool], died_before: int | None) -> Iterator[Task]:
-        """The list's dead letters."""
-        return (
-            self._read(record)
-            for record in self.backend.dead(task_list)
-            if (died_before is None or (record.died_at or 0) < died_before) and is_meant(record)
-        )
-
-    def revive(self, tasks: Iterable[Task], save: Callable[[list[Task]], object]) -> int:
-        """Save dead letters anew, then remove them; how many."""
-        backend, number = self.backend, 0
-        for batch in _batches(tasks):
-            keys = [dead_key(task) for task in batch]
-            anew: list[Task] = []
-            gone: list[TaskKey] = []
-            for task, key in zip(batch, keys, strict=True):
-                pending = backend.find(task.task_list, task.id)
-                if pending is None:
-                    anew.append(task)
-                elif not _is_same(pending, task):
-                    continue  # the id was saved anew since: what was saved later wins
-                gone.append(key)  # where it is pending as it is, an earlier call died before it removed the dead letter
-            save(anew)
-            backend.discard(gone)
-            number += len(gone)
-        return number
-
-    def discard(self, tasks: Iterable[Task]) -> int:
-        """Remove dead letters; how many."""
-        backend, number = self.backend, 0
-        for batch in _batches(tasks):
-            backend.discard([dead_key(task) for task in batch])
-            number += len(batch)
-        return number
 
 
 def claiming_of(store: TaskStore) -> Claiming:
@@ -367,15 +347,6 @@ def set_claim(task: Task, claim: Claim | None) -> None:
         task.__dict__["_claim"] = claim
 
 
-def dead_key(task: Task) -> TaskKey:
-    """Names a dead letter. Raises `InvalidTask` for a task that is none."""
-    if not isinstance(task, Task):
-        raise InvalidTask(f"only tasks can be revived or discarded, not {type(task).__name__}")
-    if task._died_at is None:
-        raise InvalidTask(f"{task!r} is no dead letter: take it from store.dead")
-    return TaskKey(task.task_list, task.id, task._saved_at)
-
-
 def lease_us(lease: object) -> int:
     """A lease in microseconds. Raises `InvalidTask` unless it is a timedelta above zero, and no longer than a version can say."""
     if not isinstance(lease, timedelta) or not timedelta(0) < lease <= MAX_LEASE:
@@ -390,15 +361,10 @@ MAX_LEASE = timedelta(days=366)
 def lost(task: Task) -> ClaimLost:
     """What to raise where a claim is not there any more."""
     return ClaimLost(
-        f"{task!r} is not this object's any more: its lease ran out and somebody else claimed it, or it was completed or saved anew; "
+        f"{task!r} is not this object's any more: its lease ran out and somebody else claimed it, or it was completed or saved anew, or it is dead; "
         "nothing was changed",
         outcome="not_applied",
     )
-
-
-def _is_same(pending: TaskRecord, task: Task) -> bool:
-    record = task._record_to_save()
-    return (pending.type, pending.data) == (record.type, record.data)
 
 
 def _class_of(record: TaskRecord) -> Any:
@@ -407,9 +373,3 @@ def _class_of(record: TaskRecord) -> Any:
         return registry.find(record.type)[0]
     except (InvalidTask, UnknownTaskType):
         return None
-
-
-def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    rest = iter(tasks)
-    while batch := list(islice(rest, BATCH_TASKS)):
-        yield batch

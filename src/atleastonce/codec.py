@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from .converter.plain import INT_MAX, check_loaded, check_plain, check_str, copy_plain, dumps, loads
+from .converter.plain import check_loaded, check_plain, check_str, copy_plain, dumps, loads
 from .exceptions import InvalidTask, UnknownTaskType
 from .keys import check_id, check_task_list, check_type
-from .record import NO_META, Claim, TaskRecord
+from .record import NO_META, Claim, TaskRecord, usual_record
 from .registry import registry, version_for
 from .task_class import plan_of
 from .versions import VERSION_LIMIT
@@ -22,19 +22,11 @@ MAX_TOKEN_CHARS = 255
 def record_of(task: Any) -> TaskRecord:
     """What a backend is to store for a task. Raises `InvalidTask` for a field that breaks a rule."""
     drawn = task.__dict__.pop("_drawn", False)  # for one attempt only: if it fails, the task may be there all the same
-    return TaskRecord(
-        task.task_list,
-        task.id,
-        type(task)._type,
-        data_of(task),
-        task._saved_at,
-        0,
-        None,
-        task._run_at,
-        task._meta,
-        None,
-        drawn,
-    )
+    data = data_of(task)
+    if task._run_at is None and task._meta is NO_META:
+        return usual_record(task.task_list, task.id, type(task)._type, data, task._saved_at, drawn)
+    key = task.task_list, task.id, type(task)._type
+    return TaskRecord(*key, data, task._saved_at, run_at=task._run_at, meta=task._meta, drawn=drawn)
 
 
 def data_of(task: Any) -> bytes:
@@ -134,10 +126,7 @@ def task_from_hash(task_hash: Any, cls: Any = None) -> Any:
         raise InvalidTask(f"data must be a dict, not {type(data).__name__}")
     check_plain(data)
     data = copy_plain(data)
-    saved_at, run_at = (
-        _optional_int(task_hash, "saved_at", VERSION_LIMIT - 1),
-        _optional_int(task_hash, "run_at", INT_MAX),
-    )
+    saved_at, run_at = _moment(task_hash, "saved_at"), _moment(task_hash, "run_at")
     meta = _meta(task_hash.get("meta"))
     claim = _claim(task_hash.get("claim_token"), saved_at)
     found, version = registry.find(written) if cls is None else (cls, version_for(cls, written))
@@ -169,12 +158,12 @@ def _upcast(cls: Any, task_list: str, id: str, data: dict[str, Any], version: in
     return plan_of(cls).make(task_list, id, copy_plain(newer))
 
 
-def _optional_int(task_hash: Mapping[str, Any], key: str, biggest: int) -> int | None:
+def _moment(task_hash: Mapping[str, Any], key: str) -> int | None:
     value = task_hash.get(key)
     if value is None:
         return None
-    if type(value) is not int or not 0 <= value <= biggest:
-        raise InvalidTask(f"{key} must be an int of microseconds from 0 to {biggest:,}")
+    if type(value) is not int or not 0 <= value < VERSION_LIMIT:
+        raise InvalidTask(f"{key} must be an int of microseconds from 0 to {VERSION_LIMIT - 1:,}")
     return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from .claiming import claiming_of, is_due
-from .exceptions import InvalidTask
+from .exceptions import InvalidTask, StoreError
 from .execution import execute
 from .keys import check_task_list
 from .record import TaskRecord
@@ -73,11 +73,19 @@ class CompositeTask(Task):
                 continue
             try:
                 result = execute(child, *args, **options)
-                store.complete(child)
             except Exception as error:  # noqa: BLE001 - a child may raise anything; it is raised again at the end
-                fate = settle(store, child, error)
+                try:
+                    fate = settle(store, child, error)
+                except StoreError as trouble:  # a `Discard` that could not be completed
+                    errors.append(trouble)
+                    continue
                 if fate in {Fate.FAILED, Fate.DEAD}:
                     errors.append(error)
+                continue
+            try:
+                store.complete(child)
+            except Exception as error:  # noqa: BLE001 - likewise; no fault of the child, so it costs it no attempt
+                errors.append(error)
             else:
                 results.append(result)
         if errors:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from .exceptions import InvalidTask
+from .versions import VERSION_LIMIT
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,11 +56,14 @@ def not_negative(interval: object, name: str) -> timedelta:
 def since_epoch(moment: object, name: str) -> int:
     """Microseconds from 1970 to the moment, exactly; 0 for an earlier one.
 
-    Raises `InvalidTask`, which names the argument, unless it is an aware datetime.
+    Raises `InvalidTask`, which names the argument, unless it is an aware datetime that a version can say.
     """
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise InvalidTask(f"{name} must be an aware datetime, such as datetime.now(UTC) + timedelta(minutes=5)")
-    return max(0, to_microseconds(moment - EPOCH))
+    microseconds = max(0, to_microseconds(moment - EPOCH))
+    if microseconds >= VERSION_LIMIT:  # no backend reads it back
+        raise InvalidTask(f"{name} must be before {to_datetime(VERSION_LIMIT).date()}: what is later cannot be stored")
+    return microseconds
 
 
 def to_microseconds(interval: timedelta) -> int:

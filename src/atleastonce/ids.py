@@ -102,7 +102,7 @@ class IdSource:
 def _head(ms: int, counter: int) -> str:
     """An id's text up to the tail of the counter."""
     high = f"{ms:012x}"
-    low = f"{0b10 << _LOW_BITS | counter & _LOW_MASK:06x}"
+    low = f"{0b10 << _LOW_BITS | counter & _LOW_MASK:x}"  # six digits, as the variant is in the first
     return f"{high[:8]}-{high[8:]}-8{counter >> _LOW_BITS:03x}-{low[:4]}-"
 
 

@@ -17,6 +17,7 @@ from .batches import note_failure
 from .claiming import DEFAULT_LEASE, Claiming, lease_us, lost, set_claim
 from .clock import Clock, system_clock
 from .config import configured_url, explicit_url
+from .dead_letters import DeadLetters
 from .delivery import not_negative, to_microseconds
 from .exceptions import ConfigurationError, InvalidTask, UnknownTaskType
 from .interface import Capabilities, DataInterface
@@ -76,6 +77,7 @@ class TaskStore:
             )
         self._max_data_bytes = self._backend.capabilities.max_data_bytes
         self._claiming = Claiming(self._backend, self._task, clock)
+        self._dead_letters = DeadLetters(self._claiming, self._task)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -216,8 +218,10 @@ class TaskStore:
     def fail(self, task: Task, error: BaseException | str) -> None:
         """Write down that an attempt failed; a claim is given back. Due again by the class's ``backoff``, dead at its ``max_attempts``.
 
-        Without a claim it is compare-and-set on the version that this object has. `error` is kept as text, see `Delivery`.
-        Raises `ClaimLost` where the task was completed, saved anew or claimed by another since, and changes nothing then;
+        `error` is kept as text, see `Delivery`. With a claim it is a report of that claim's holder: where somebody else claimed the task
+        since, it raises `ClaimLost`. Without one it is compare-and-set on the version that this object has, and counts also while
+        somebody else holds the task, who keeps it; but the attempt that is the last one makes the task dead, and that claim lost.
+        Raises `ClaimLost`, too, where the task was completed, saved anew or is dead, and changes nothing then;
         `InvalidTask` for a task that was never saved.
         """
         if not isinstance(task, Task):
@@ -255,19 +259,24 @@ class TaskStore:
             of_type = tags is None or record.type.partition("@")[0] in tags
             return of_type and (error is None or error in (record.last_error or ""))
 
-        return self._claiming.dead(task_list, is_meant, self._saved_before(older_than))
+        return self._dead_letters.dead(task_list, is_meant, self._saved_before(older_than))
 
     def revive(self, tasks: Iterable[Task]) -> int:
         """Save dead letters anew, with no attempts, and remove them from the dead letters; returns how many.
 
-        A crash in between leaves a task in both places, and the next call tidies up. One whose id was saved anew since it died is
-        left where it is, and not counted. Raises `InvalidTask` for a task that did not come from `dead`.
+        A crash in between leaves a task in both places, and the next call tidies up. What is given counts, so take the letters from `dead`
+        just before: one that somebody discarded since is saved anew all the same. One whose id was saved anew since it died is
+        left where it is, and not counted; so is one whose record is damaged, which is logged. Raises `InvalidTask` for a task that did
+        not come from `dead`.
         """
-        return self._claiming.revive(tasks, self.save_all)
+        return self._dead_letters.revive(tasks, self.save_all, self._mark_saved)
 
     def discard(self, tasks: Iterable[Task]) -> int:
-        """Remove dead letters for good; returns how many. Raises `InvalidTask` for a task that did not come from `dead`."""
-        return self._claiming.discard(tasks)
+        """Remove dead letters for good; returns how many, those included that somebody removed since they were read.
+
+        Raises `InvalidTask` for a task that did not come from `dead`.
+        """
+        return self._dead_letters.discard(tasks)
 
     def count(self, task_list: str) -> int:
         """How many tasks the list has, unreadable ones included."""
@@ -362,11 +371,11 @@ class TaskStore:
 
     def _mark_saved(self, task: Task, version: int) -> None:
         state = task.__dict__  # not by attribute: that would run the fields' own __setattr__
-        state["_saved_at"] = version
-        state["_store"] = self
-        if "_attempts" in state or "_claim" in state or "_due_at" in state or "_died_at" in state:
+        if "_saved_at" in state:
             for name in _OF_A_VERSION:
                 state.pop(name, None)
+        state["_saved_at"] = version
+        state["_store"] = self
 
     def _key(self, task: Task) -> TaskKey | None:
         if not isinstance(task, Task):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -62,7 +63,8 @@ def set_retries(cls: Any, *, max_attempts: Any, backoff: Any) -> None:
 
 
 def define(cls: Any) -> None:
-    """Make `cls` an attrs class whose constructor ends with a check of every field."""
+    """Make `cls` an attrs class whose constructor ends with a check of every field. Raises `InvalidTask` for a generator `execute`."""
+    _check_execute(cls)
     if "__init__" in cls.__dict__:
         cls._own_init = True
     attrs.define(slots=False, kw_only=True, eq=False, repr=False, field_transformer=_keys_first)(cls)
@@ -118,6 +120,15 @@ def _check_tags(cls: type, tag: str, aliases: Sequence[str], version: int) -> No
             raise InvalidTask(f"{cls.__qualname__}: a type tag is no good: {error}") from None
         if "@" in name:
             raise InvalidTask(f"{cls.__qualname__}: a type tag must not contain an @ (use version=2): {name!r}")
+
+
+def _check_execute(cls: Any) -> None:
+    """A call of a generator function runs none of it, so the task would be completed with nothing done."""
+    execute = getattr(cls, "execute", None)
+    if inspect.isgeneratorfunction(execute) or inspect.isasyncgenfunction(execute):
+        raise InvalidTask(
+            f"{cls.__qualname__}.execute must not be a generator, since nobody would run it: take the yield out of it"
+        )
 
 
 def _check_names(cls: type) -> None:

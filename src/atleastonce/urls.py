@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, unquote
 
 import attrs
 
@@ -43,10 +42,10 @@ class StoreURL:
     base: str = ""
 
     def __str__(self) -> str:
-        user = "" if self.username is None else quote(self.username, safe="") + "@"
+        user = "" if self.username is None else _quote(self.username, safe="") + "@"
         hosts = ",".join(_host_text(host, port) for host, port in self.hosts)
-        params = "&".join(f"{quote(k, safe='')}={quote(v, safe='/:,')}" for k, v in self.params.items())
-        path = "/" + quote(self.path, safe="/") if self.path else ""
+        params = "&".join(f"{_quote(k, safe='')}={_quote(v, safe='/:,')}" for k, v in self.params.items())
+        path = "/" + _quote(self.path, safe="/") if self.path else ""
         return f"{self.scheme}://{user}{hosts}{path}" + (f"?{params}" if params else "")
 
     def parse_params(self, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
@@ -83,10 +82,10 @@ def parse_url(text: str, *, base: str = "") -> StoreURL:
     username, colon, password = credentials.partition(":")
     return StoreURL(
         scheme=scheme.lower() if ":" not in scheme else scheme,
-        username=unquote(username) if at else None,
-        password=unquote(password) if colon else None,
+        username=_unquote(username) if at else None,
+        password=_unquote(password) if colon else None,
         hosts=tuple(_parse_host(scheme, host) for host in hosts.split(",")) if hosts else (),
-        path=unquote(path),
+        path=_unquote(path),
         params=_parse_query(scheme, query),
         base=base,
     )
@@ -98,9 +97,9 @@ def _parse_query(scheme: str, query: str) -> dict[str, str]:
         name, equals, value = part.partition("=")
         if not equals or not name:
             raise ConfigurationError(f"{scheme}: URL parameters look like ?name=value&name=value")
-        if unquote(name) in params:
-            raise ConfigurationError(f"{scheme}: URL parameter {unquote(name)!r} is given twice")
-        params[unquote(name)] = unquote(value)
+        if _unquote(name) in params:
+            raise ConfigurationError(f"{scheme}: URL parameter {_unquote(name)!r} is given twice")
+        params[_unquote(name)] = _unquote(value)
     return params
 
 
@@ -115,12 +114,24 @@ def _parse_host(scheme: str, text: str) -> tuple[str, int | None]:
     if not host:
         raise ConfigurationError(f"{scheme}: an empty host name in the URL")
     if not port:
-        return unquote(host), None
+        return _unquote(host), None
     if not (port.isascii() and port.isdigit() and len(port) <= len(str(MAX_PORT)) and 0 < int(port) <= MAX_PORT):
         raise ConfigurationError(f"{scheme}: a port is a number from 1 to {MAX_PORT}")
-    return unquote(host), int(port)
+    return _unquote(host), int(port)
 
 
 def _host_text(host: str, port: int | None) -> str:
-    text = f"[{quote(host, safe=':')}]" if ":" in host else quote(host, safe="")
+    text = f"[{_quote(host, safe=':')}]" if ":" in host else _quote(host, safe="")
     return text if port is None else f"{text}:{port}"
+
+
+def _quote(text: str, *, safe: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - 3 ms, and most processes that import this package have one URL
+
+    return quote(text, safe=safe)
+
+
+def _unquote(text: str) -> str:
+    from urllib.parse import unquote  # noqa: PLC0415 - likewise
+
+    return unquote(text)

@@ -7,8 +7,19 @@ import pickle
 
 import pytest
 
-from atleastonce import ChildrenFailed, CompositeTask, ConfigurationError, InvalidTask, Task, TaskStore, perform
+from atleastonce import (
+    ChildrenFailed,
+    CompositeTask,
+    ConfigurationError,
+    Discard,
+    InvalidTask,
+    StoreUnavailable,
+    Task,
+    TaskStore,
+    perform,
+)
 from atleastonce.record import TaskRecord
+from atleastonce_memory import MemoryStore
 
 
 class Child(Task, tag="tests.composite.child"):
@@ -159,7 +170,7 @@ def test_perform_with_a_store_takes_the_children_from_it(store):
                             "data": {"child_task_list": "composites"}}),
     lambda: composite().replace(child_task_list="composites"),
     lambda: composite().replace(task_list="children"),
-], ids=["constructor", "build", "from_hash", "replace", "replace_list"])  # fmt: skip
+], ids=["constructor", "build", "from_hash", "replace", "replace_list"])  # a way a line  # fmt: skip
 def test_its_own_list_is_refused(store, make):
     with pytest.raises(InvalidTask, match="child_task_list"):
         make()
@@ -273,3 +284,28 @@ def test_the_group_crosses_processes(store):
         composite().execute()
     made = pickle.loads(pickle.dumps(caught.value))
     assert (made.results, str(made.exceptions[0])) == ([1], "1 cannot be done")
+
+
+@pytest.mark.parametrize("discards", [False, True])
+def test_a_completion_that_fails_costs_the_child_nothing_and_stops_nobody(discards):
+    class Full(MemoryStore):
+        def delete(self, keys):
+            if keys[0].id == "0":
+                raise StoreUnavailable("the disk is full")
+            super().delete(keys)
+
+    class Mortal(Child, max_attempts=1):
+        def execute(self):
+            if discards:
+                raise Discard("not needed")
+
+    store = TaskStore(Full())
+    store.save_all([Mortal(id="0"), Child(id="1", value=3)])
+    parent = composite()
+    store.save(parent)
+    with pytest.raises(ChildrenFailed, match="1 of 2 children failed: StoreUnavailable") as caught:
+        parent.execute()
+    assert caught.value.results == [3]
+    [left] = store.all("children")
+    assert (left.id, left.delivery.attempts) == ("0", 0)
+    assert list(store.dead("children")) == []

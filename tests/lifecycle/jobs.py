@@ -139,6 +139,15 @@ class AsyncJob(Job, tag="tests.lifecycle.async_job"):
         return super().execute(times=times)
 
 
+class Cancelled(Job, tag="tests.lifecycle.cancelled"):
+    """Awaits what was cancelled."""
+
+    async def execute(self):
+        task = asyncio.ensure_future(asyncio.sleep(DEADLINE_S))
+        task.cancel()
+        await task
+
+
 class JobComposite(CompositeTask, tag="tests.lifecycle.job_composite"):
     """Its module, which a worker imports for it, has its children's classes too."""
 

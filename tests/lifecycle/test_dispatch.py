@@ -10,6 +10,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 import pytest
 
 from atleastonce import (
+    ConfigurationError,
     HandoverFailed,
     InvalidTask,
     RunReport,
@@ -513,3 +514,25 @@ def test_the_default_store_is_used_where_none_is_given():
         assert (ids(default), ids(given)) == (["1"], ["2"])
         assert redrive("l", store=given).completed == 1
         assert (ids(default), ids(given)) == (["1"], [])
+
+
+class AsyncSender:
+    async def __call__(self, task_hash):
+        """Sends nothing, unless awaited."""
+
+
+@pytest.mark.parametrize("to", [AsyncSender(), AsyncSender().__call__])
+def test_an_async_callable_is_refused_before_anything_is_saved(memory, to):
+    with pytest.raises(ConfigurationError, match="plain function"):
+        dispatch([jobs.Job()], to)
+    assert memory.count("l") == 0
+    with pytest.raises(ConfigurationError, match="plain function"):
+        redrive("l", to=to)
+
+
+def test_a_callable_that_returns_a_coroutine_has_sent_nothing(memory):
+    """It is closed as well: one that is never awaited would warn, and warnings are errors here."""
+    sender = AsyncSender()
+    report = dispatch([jobs.Job()], lambda task_hash: sender(task_hash))  # noqa: PLW0108 - else it is refused beforehand
+    assert (report.handed, report.failed, report.left) == (0, 1, 1)
+    assert report.errors[0].error.startswith("ConfigurationError: `to` returned a coroutine")

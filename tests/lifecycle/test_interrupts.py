@@ -84,6 +84,33 @@ def test_from_on_result(memory, verb, error):
     assert memory.count("l") >= left if verb == "redrive" else memory.count("l") == left
 
 
+def test_what_is_taken_back_from_a_worker_is_left(memory):
+    """The worker has the second task, and has not begun it, when the first one's result ends the run."""
+    start, release = memory._backend.start, memory._backend.release
+    second_is_there, taken_back = threading.Event(), threading.Event()
+
+    def start_late(held, **options):
+        if held.id == "2":
+            second_is_there.set()
+        assert (taken_back if held.id == "2" else second_is_there).wait(jobs.DEADLINE_S)
+        return start(held, **options)
+
+    def noted_release(held, **options):
+        released = release(held, **options)
+        taken_back.set()
+        return released
+
+    def on_result(task, result):
+        raise KeyboardInterrupt
+
+    memory._backend.start, memory._backend.release = start_late, noted_release
+    memory.save_all(jobs.Job(id=id) for id in "12")
+    with ThreadPoolExecutor(2) as pool, pytest.raises(KeyboardInterrupt) as caught:
+        redrive("l", to=pool, on_result=on_result)
+    assert caught.value.__notes__ == [note_of(1, 0, 1)]
+    assert ids(memory) == ["2"]
+
+
 def test_from_on_result_here(memory):
     def on_result(task, result):
         if task.id == "2":

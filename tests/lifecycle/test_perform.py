@@ -202,3 +202,36 @@ def test_only_the_hash_is_positional(memory):
     with pytest.raises(TypeError):
         perform(task_hash=task.as_hash())
     assert isinstance(Task.find("l", task.id), jobs.Job)
+
+
+def test_an_awaitable_that_is_no_coroutine_is_run_too(memory):
+    class Later:
+        def __await__(self):
+            yield from asyncio.sleep(0).__await__()
+            return 5
+
+    class Returning(jobs.Job):
+        def execute(self):
+            return Later()
+
+    assert perform(Returning.create().as_hash()) == 5
+    assert memory.count("l") == 0
+
+
+@pytest.mark.parametrize("kind", ["generator", "async generator", "from a coroutine"])
+def test_a_generator_that_is_returned_is_no_completion(memory, kind):
+    async def pages():
+        yield 1
+
+    class Returning(jobs.Job):
+        def execute(self):
+            return (page for page in "abc") if kind == "generator" else pages()
+
+    class AsyncReturning(jobs.Job):
+        async def execute(self):
+            return (page for page in "abc")
+
+    task = (AsyncReturning if kind == "from a coroutine" else Returning).create(id="1")
+    with pytest.raises(TypeError, match="execute returned a generator"):
+        perform(task.as_hash())
+    assert memory.find("l", "1").delivery.attempts == 1

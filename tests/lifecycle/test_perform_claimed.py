@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -14,12 +15,14 @@ from atleastonce import (
     ClaimLost,
     ConfigurationError,
     Discard,
+    InvalidTask,
     Snooze,
     StoreUnavailable,
     Task,
     TaskStore,
     perform,
 )
+from atleastonce.lifecycle.heartbeats import Heartbeats
 from atleastonce_memory import MemoryStore
 from tests.lifecycle import jobs
 
@@ -213,8 +216,6 @@ def test_a_completion_that_fails_gives_the_claim_back():
 
 
 def test_inside_a_running_loop_nothing_is_done_and_it_costs_nothing(store):
-    import asyncio
-
     task_hash = claimed(store, jobs.AsyncJob(id="1"))
 
     async def main():
@@ -259,3 +260,97 @@ def test_a_paused_worker_cannot_harm(store):
         store.fail(mine, "mine, long ago")
     assert delivery(store).attempts == 1
     store.heartbeat(other)
+
+
+@pytest.mark.parametrize("trouble", ["interrupted complete", "discard", "no thread"])
+def test_what_is_no_failure_of_the_task_leaves_no_claim_begun(monkeypatch, trouble):
+    """Else it would cost an attempt, as that of a lost worker, once the lease ends."""
+    wrong = {"interrupted complete": KeyboardInterrupt(), "discard": StoreUnavailable("the disk is full")}
+
+    class Full(MemoryStore):
+        def delete(self, keys):
+            raise wrong[trouble]
+
+    class Work(jobs.Job):
+        def execute(self):
+            if trouble == "discard":
+                raise Discard("not needed")
+
+    store = TaskStore(Full())
+    task_hash = claimed(store, Work(id="1"))
+    with monkeypatch.context() as patched:
+        if trouble == "no thread":
+            patched.setattr(threading.Thread, "start", cannot_start)
+        with pytest.raises((KeyboardInterrupt, StoreUnavailable, RuntimeError)):
+            perform(task_hash, store=store)
+    [again] = store.claim("l")
+    assert again.delivery.attempts == 0
+
+
+def cannot_start(thread):
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_failure_that_cannot_be_written_down_is_not_free():
+    class Full(MemoryStore):
+        def fail(self, failure):
+            raise StoreUnavailable("the disk is full")
+
+    store = TaskStore(Full())
+    with pytest.raises(ValueError, match="it broke"):
+        perform(claimed(store, jobs.Failing(id="1")), store=store)
+    assert store.claim("l") == []  # until the lease ends
+
+
+def test_a_cancelled_event_loop_is_a_failure_like_any(store):
+    with pytest.raises(asyncio.CancelledError):
+        perform(claimed(store, jobs.Cancelled(id="1")))
+    assert delivery(store).attempts == 1
+
+
+def test_an_interrupt_as_the_heartbeats_begin_leaves_no_thread(store, monkeypatch):
+    begin = Heartbeats.begin
+
+    def interrupted(self):
+        begin(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Heartbeats, "begin", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        perform(claimed(store, jobs.Job(id="1")))
+    assert not any(thread.name.startswith("atleastonce") for thread in threading.enumerate())
+
+
+def test_heartbeats_go_on_after_any_error(caplog):
+    beats = []
+
+    class Odd(MemoryStore):
+        def heartbeat(self, held):
+            beats.append(held)
+            if len(beats) == 1:
+                raise InvalidTask("sesame")
+            return super().heartbeat(held)
+
+    class Slow(jobs.Job):
+        def execute(self):
+            jobs.wait_for(lambda: len(beats) > 2)
+
+    store = TaskStore(Odd())
+    perform(claimed(store, Slow(id="1"), timedelta(milliseconds=300)), store=store)
+    assert "could not be renewed: InvalidTask" in caplog.text
+    assert "sesame" not in caplog.text
+
+
+def test_a_newer_version_stays_held_when_the_older_is_dropped(memory):
+    heartbeats = Heartbeats(memory, 1_000_000)
+    memory.save(jobs.Job(id="1"))
+    [old] = memory.claim("l")
+    heartbeats.hold([old])
+    memory.save(jobs.Job(id="1"))
+    [new] = memory.claim("l")
+    heartbeats.hold([new])
+    heartbeats.drop(old)
+    assert [holder.saved_at for holder in heartbeats.end()] == [new.as_hash()["saved_at"]]
+    heartbeats.hold([new])
+    heartbeats.drop(new)
+    assert heartbeats.end() == []

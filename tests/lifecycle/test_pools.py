@@ -6,6 +6,8 @@ import os
 import sys
 import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -20,6 +22,7 @@ from atleastonce import (
     dispatch,
     redrive,
 )
+from atleastonce.lifecycle.to_executor import ToExecutor, _workers_are_gone
 from tests.lifecycle import jobs
 from tests.lifecycle.conftest import process_pool
 
@@ -322,3 +325,29 @@ def test_the_workers_password_comes_from_its_own_configuration(tmp_path, spawned
         monkeypatch.setenv("ATLEASTONCE_URL", url_for(tmp_path / "t.db"))
         with process_pool("spawn", 1) as configured:
             assert redrive("l", to=configured, store=secret).completed == 2
+
+
+def test_what_cannot_be_pickled_is_given_back_at_once(store, spawned, monkeypatch):
+    """Not at the end: a long list of such tasks would all be held, and in memory."""
+
+    class Local(jobs.Job):
+        pass
+
+    held = []
+    hand = ToExecutor.hand
+
+    def counting(self, task):
+        held.append(len(self._run.heartbeats._held))
+        hand(self, task)
+
+    monkeypatch.setattr(ToExecutor, "hand", counting)
+    store.save_all(Local() for _ in range(600))
+    report = redrive("l", to=spawned)
+    assert report.failed == 600
+    assert max(held) < 400  # a page of claims, and those in flight
+    assert {task.delivery.attempts for task in store.claim("l", limit=1_000)} == {0}
+
+
+def test_a_grace_longer_than_any_thread_can_wait():
+    with ThreadPoolExecutor(1) as pool:
+        assert _workers_are_gone(pool, timedelta.max.total_seconds())

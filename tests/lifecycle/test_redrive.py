@@ -236,6 +236,26 @@ def test_a_list_that_cannot_be_read_to_its_end_is_a_typed_error_with_a_note(to, 
     assert len([*MemoryStore.all(store._backend, "l")]) >= 1
 
 
+def test_a_cancelled_event_loop_ends_no_redrive(memory, to):
+    memory.save_all([jobs.Job(id="1"), jobs.Cancelled(id="2"), jobs.Job(id="3")])
+    report = redrive("l", to=to)
+    assert (report.completed, report.failed, report.left) == (2, 1, 1)
+    assert report.errors[0].error.startswith("CancelledError")
+    assert memory.find("l", "2").delivery.attempts == 1
+
+
+def test_a_thread_that_cannot_be_started_leaves_nothing_claimed(memory, monkeypatch):
+    def cannot_start(thread):
+        raise RuntimeError("can't start new thread")
+
+    memory.save_all(jobs.Job() for _ in range(5))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", cannot_start)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            redrive("l")
+    assert len(memory.claim("l")) == 5
+
+
 # Stopping -------------------------------------------------------------------------------------------------------------
 
 

@@ -161,6 +161,59 @@ def test_tasks_that_breed_are_left_to_the_next_redrive():
         clock.advance(timedelta(seconds=2))
 
 
+@pytest.fixture
+def producer(tmp_path):
+    """A store in which others save a page and a half more each time that somebody claims, under ids of the application's."""
+    clock = TestClock()
+    with TaskStore(f"sqlite:///{tmp_path}/tasks.db", clock=clock) as store:
+        claim, release = store._backend.claim, store._backend.release
+        store.calls, store.released = [], []
+
+        def claim_amid_saves(task_list, **terms):
+            clock.advance(timedelta(seconds=2))
+            store.calls.append(terms)
+            assert len(store.calls) < 20, "it never ends"
+            store.save_all(jobs.Job(id=f"m{len(store.calls):02}-{number:03}") for number in range(150))
+            return claim(task_list, **terms)
+
+        def noted_release(held, **terms):
+            store.released.append(len(held))
+            return release(held, **terms)
+
+        store._backend.claim, store._backend.release = claim_amid_saves, noted_release
+        yield store
+
+
+def test_a_redrive_ends_however_fast_others_save(producer):
+    """And none of what was there is left out, also where it comes behind what is new."""
+    producer.save_all(jobs.Job(id=f"{place}{number}") for place in "az" for number in range(3))
+    report = redrive("l", store=producer)
+    assert (report.completed, report.failed, report.left) == (6, 0, 0)
+    assert all(id.startswith("m") for id in ids(producer))
+    assert len(producer.released) <= len(producer.calls)
+    assert set(attempts(producer).values()) == {0}
+
+
+def test_a_redrive_ends_however_fast_others_save_what_is_unknown_here(producer, monkeypatch):
+    monkeypatch.setattr(jobs.Job, "_type", "Nobody")
+    assert redrive("l", store=producer).completed == 0
+
+
+def test_a_stop_is_heard_while_there_is_only_what_is_newer(producer):
+    stop = threading.Event()
+    claim = producer._backend.claim
+
+    def stopping(task_list, **terms):
+        stop.set()
+        return claim(task_list, **terms)
+
+    producer._backend.claim = stopping
+    assert redrive("l", store=producer, stop=stop) == RunReport()
+    assert len(producer.calls) == 1
+    producer._backend.claim = claim
+    assert len(free(producer)) == producer.count("l")
+
+
 def test_a_clock_that_was_set_back_hides_nothing():
     clock = TestClock()
     store = TaskStore("memory://", clock=clock)

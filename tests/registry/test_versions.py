@@ -89,7 +89,7 @@ def test_a_newer_version_is_unknown(person, store, written):
     "written",
     ["person@", "person@0", "person@-1", "person@01", "person@1.0", "person@x", "@1", "person@1@2", "person@\uff11", "person@1\n",
      "person@9999999999"],
-)  # fmt: skip
+)  # a value a line says no more  # fmt: skip
 def test_what_is_no_version_is_unknown(person, store, written):
     with pytest.raises(UnknownTaskType):
         Task.from_hash(wire(written, name="a b"))
@@ -150,6 +150,19 @@ def test_without_upcast_older_data_is_read_as_it_is():
     assert Task.from_hash(wire("Plain", other=1)) == Task.from_hash(wire("Plain@2", other=1))
 
 
+def test_older_data_with_the_same_keys_is_brought_up_too(store):
+    class Warm(Task, version=2):
+        tenths: int
+
+        @classmethod
+        def upcast(cls, data, version):
+            return {"tenths": data["tenths"] * 10}
+
+    assert Task.from_hash(wire("Warm", tenths=5)).tenths == 50
+    store._backend.store([TaskRecord("l", "1", "Warm", b'{"tenths":5}')])
+    assert store.find("l", "1").tenths == 50
+
+
 def test_older_data_with_a_number_that_cannot_be_read_exactly_is_left_as_it_is(store):
     class Counted(Task, version=2):
         x: Any
@@ -169,8 +182,9 @@ def test_data_of_the_present_version_is_not_given_to_upcast(store):
             raise ValueError(version)
 
     assert Task.from_hash(wire("Present@2")) == Present(task_list="l", id="1")
-    store._backend.store([TaskRecord("l", "1", "Present@2", b"{}")])
+    store._backend.store([TaskRecord("l", "1", "Present@2", b"{}"), TaskRecord("l", "2", "Present@2", b'{"more":1}')])
     assert store.find("l", "1") == Present(task_list="l", id="1")
+    assert store.find("l", "2").extra == {"more": 1}
 
 
 def test_what_upcast_returns_is_not_shared():

@@ -320,6 +320,7 @@ def test_the_class_says_how_long_it_waits_and_when_it_is_dead(store, clock):
         store.fail(task, "x")
         wait = task.delivery.run_at - datetime.fromtimestamp(clock() / 1e6, UTC)
         assert timedelta(0) <= wait <= timedelta(seconds=10 * attempt)
+        assert store.find("l", "0").delivery.run_at == task.delivery.run_at
         clock.advance(timedelta(seconds=10 * attempt))
     [task] = store.claim("l")
     store.fail(task, "the last")
@@ -447,6 +448,31 @@ def test_garbled_data_costs_an_attempt_and_has_its_own_limit(store):
     assert (record.data, record.run_at, dict(record.meta)) == (b"{bad", 5, {"a": "b"})
 
 
+def test_one_call_costs_a_garbled_record_one_attempt(store):
+    """Going round the list it comes to the same record twice: behind its cursor, and again from the beginning."""
+    for number in range(4):
+        store.save(Plain(id=str(number)))
+    store._backend.store(
+        [TaskRecord("l", "3-bad", "tests.store.plain", b"{bad"), TaskRecord("l", "4-new", "Nobody", b"{}")]
+    )
+    assert ids(store.claim("l", limit=1)) == ["0"]
+    assert ids(store.claim("l", limit=10)) == ["1", "2", "3"]
+    assert store.find("l", "3-bad").delivery.attempts == 1
+    assert len(store._backend.claim("l", lease=1_000_000, limit=10).records) == 2  # nobody holds them
+
+
+def test_a_report_that_the_backend_refuses_keeps_no_neighbour_from_being_claimed(caplog):
+    class Refuses(MemoryStore):
+        def fail(self, failure):
+            raise InvalidTask("a number has more than 64 bits")
+
+    store = TaskStore(Refuses())
+    store._backend.store([TaskRecord("l", "1-bad", "tests.store.plain", b"{bad")])
+    store.save(Plain(id="2"))
+    assert ids(store.claim("l")) == ["2"]
+    assert "could not be written down: InvalidTask" in caplog.text
+
+
 def test_garbled_data_of_a_class_that_waits_waits(store):
     store._backend.store([TaskRecord("l", "bad", "tests.store.limited", b"{bad")])
     for _ in range(2):
@@ -529,11 +555,30 @@ def test_the_later_of_two_times_is_shown(store, clock):
     assert task.delivery.run_at == now + MINUTE
 
 
+LAST_RUN_AT = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=2**53 - 1)
+
+
+def test_the_last_run_at_there_is_can_be_read_back(store):
+    store.save(Plain.build(id="1", run_at=LAST_RUN_AT))
+    task = store.find("l", "1")
+    assert (type(task), task.delivery.run_at) == (Plain, LAST_RUN_AT)
+    assert Task.from_hash(task.as_hash()) == task
+    assert store.claim("l") == []
+
+
+@pytest.mark.parametrize("run_at", [LAST_RUN_AT + timedelta(microseconds=1), datetime.max.replace(tzinfo=UTC)])
+def test_a_run_at_that_no_backend_could_read_back_is_refused(store, run_at):
+    with pytest.raises(InvalidTask, match="run_at must be before 2255"):
+        Plain.build(id="1", run_at=run_at)
+    with pytest.raises(InvalidTask, match="run_at"):
+        Task.from_hash({"task_list": "l", "id": "1", "type": "tests.store.plain", "data": {}, "run_at": 2**53})
+
+
 def test_a_run_at_beyond_pythons_calendar_is_shown_as_its_end():
-    task = Task.from_hash(
-        {"task_list": "l", "id": "1", "type": "tests.store.plain", "data": {}, "run_at": 2**62, "saved_at": 1}
-    )
-    assert task.delivery.run_at == datetime.max.replace(tzinfo=UTC)
+    """Some other backend may give one."""
+    store = TaskStore("memory://")
+    store._backend.store([TaskRecord("l", "1", "tests.store.plain", b"{}", run_at=2**62)])
+    assert store.find("l", "1").delivery.run_at == datetime.max.replace(tzinfo=UTC)
 
 
 # The hash -------------------------------------------------------------------------------------------------------------

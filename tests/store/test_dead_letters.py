@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -79,9 +81,9 @@ def test_revive_saves_anew(store, mortal):
 
 
 def test_revive_and_discard_take_any_iterable_of_any_length(store, mortal, monkeypatch):
-    from atleastonce import claiming
+    from atleastonce import dead_letters
 
-    monkeypatch.setattr(claiming, "BATCH_TASKS", 3)
+    monkeypatch.setattr(dead_letters, "BATCH_TASKS", 3)
     kill(store, *(mortal(id=f"{number:02}") for number in range(20)))
     assert store.revive(task for task in store.dead("l") if int(task.id) < 10) == 10
     assert store.discard(store.dead("l")) == 10
@@ -112,10 +114,32 @@ def test_a_revival_that_died_half_way_is_tidied_up(mortal):
     with pytest.raises(StoreUnavailable):
         store.revive(store.dead("l"))
     assert store.count("l") == 1
+    letters = list(store.dead("l"))
+    with pytest.raises(StoreUnavailable):
+        store.revive(letters)
     Dies.discard = MemoryStore.discard
-    assert store.revive(store.dead("l")) == 1
+    assert store.revive(letters) == 1
+    with pytest.raises(InvalidTask, match="no dead letter"):
+        store.revive(letters)  # now they are none
     assert list(store.dead("l")) == []
     assert store.find("l", "1").text == "a"
+
+
+def test_a_revival_that_failed_may_be_repeated_with_the_same_letters(mortal):
+    class Fails(MemoryStore):
+        def discard(self, keys):
+            raise StoreUnavailable("gone")
+
+    store = TaskStore(Fails())
+    kill(store, mortal(id="1"), mortal(id="2"))
+    letters = list(store.dead("l"))
+    with pytest.raises(StoreUnavailable):
+        store.revive(letters)
+    Fails.discard = MemoryStore.discard
+    assert store.revive(letters) == 2
+    assert ids(store.all("l")) == ["1", "2"]
+    assert list(store.dead("l")) == []
+    assert [letter.delivery.died_at for letter in letters] == [None, None]
 
 
 @pytest.mark.parametrize("verb", ["revive", "discard"])
@@ -141,6 +165,20 @@ def test_what_cannot_be_read_is_given_and_can_be_revived_byte_for_byte(store):
     assert store.revive([dead]) == 1
     again = store._backend.find("l", "bad")
     assert (again.type, again.data, dict(again.meta), again.attempts) == ("Gone", b'{"a": "\xff', {"a": "b"}, 0)
+
+
+def test_a_damaged_letter_keeps_no_other_from_being_revived(mortal, tmp_path, caplog):
+    with TaskStore(f"sqlite:///{tmp_path}/tasks.db") as store:
+        kill(store, *(mortal(id=id) for id in "123"))
+        store.close()
+        with closing(sqlite3.connect(tmp_path / "tasks.db")) as connection, connection:
+            connection.execute("UPDATE atleastonce_dead SET meta = 'sesame' WHERE id = '1'")
+        assert store.revive(store.dead("l")) == 2
+        assert ids(store.all("l")) == ["2", "3"]
+        assert ids(store.dead("l")) == ["1"]
+        assert "cannot be revived" in caplog.text
+        assert "sesame" not in caplog.text
+        assert store.discard(store.dead("l")) == 1
 
 
 def test_of_a_task_that_dies_again_the_newer_one_is_kept(store, mortal):

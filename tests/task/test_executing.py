@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atleastonce import Task
+from atleastonce import InvalidTask, Task
 
 
 def test_execute_must_be_overridden():
@@ -35,3 +35,17 @@ def test_execute_does_not_complete(store):
     task = Work.create(task_list="l")
     task.execute()
     assert store.count("l") == 1
+
+
+@pytest.mark.parametrize("registered", [True, False])
+@pytest.mark.parametrize("kind", ["generator", "async generator"])
+def test_a_generator_is_refused_since_a_call_of_it_runs_nothing(kind, registered):
+    def generator(self):
+        yield
+
+    async def async_generator(self):
+        yield
+
+    execute = generator if kind == "generator" else async_generator
+    with pytest.raises(InvalidTask, match=r"Yields\.execute must not be a generator"):
+        type(Task)("Yields", (Task,), {"execute": execute}, registered=registered)

@@ -10,6 +10,7 @@ import pytest
 
 from atleastonce import InvalidTask, Task, UnknownTaskType
 from atleastonce.codec import record_of
+from atleastonce.record import Claim
 
 
 @pytest.fixture
@@ -156,6 +157,16 @@ def test_bad_keys_are_refused(item_class, key, value):
 def test_data_that_does_not_fit_is_refused(item_class, data):
     with pytest.raises(InvalidTask):
         Task.from_hash(wire(data=data))
+
+
+def test_a_claim_token_of_up_to_255_characters_is_taken(item_class):
+    task = Task.from_hash(wire(saved_at=5, claim_token="a" * 255))
+    assert task.as_hash()["claim_token"] == "a" * 255
+    assert task._claim == Claim("a" * 255, 0, 0)  # how long it goes, only the store knows
+
+
+def test_a_hash_that_is_saved_begins_without_attempts(item_class):
+    assert record_of(Task.from_hash(wire())).attempts == 0
 
 
 def test_a_hash_without_meta_is_stored_without(item_class):

@@ -254,6 +254,16 @@ def test_an_init_of_its_own(memory: Any) -> None:
     refusal(lambda: Sample(task_list="l", x="1"))
 
 
+def test_a_constructor_may_write_the_first_task_of_its_class() -> None:
+    class Sample(Task):
+        x: int
+
+        def __attrs_post_init__(self) -> None:
+            self.__dict__["written"] = self.data
+
+    assert Sample(task_list="l", x=1).__dict__["written"] == {"x": 1}
+
+
 def test_a_field_that_was_deleted_is_told(memory: Any) -> None:
     task = task_class(int)(task_list="l", id="one", x=1)
     del task.x

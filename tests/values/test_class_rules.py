@@ -161,6 +161,7 @@ UNFIT: dict[str, tuple[Any, str]] = {
     "inside-a-list": (list[object], "object"),
     "inside-a-dict": (dict[str, list[complex]], "complex"),
     "inside-a-tuple": (tuple[int, object], "object"),
+    "inside-a-dict-as-of-a-tuple": (dict[str, ...], "ellipsis|Ellipsis"),  # type: ignore[misc]  # that is the point
     "inside-a-union": (int | complex, "complex"),
     "inside-annotated": (Annotated[complex, "notes"], "complex"),
     "inside-a-newtype": (NewType("Name", complex), "complex"),
@@ -184,7 +185,7 @@ UNFIT: dict[str, tuple[Any, str]] = {
     "literal-of-bytes": (Literal[b"a"], "Literal of bytes"),
     "literal-of-enum": (Literal[Colour.RED], "Literal of Colour"),
     "literal-of-int-enum": (Literal[Level.LOW], "Literal of Level"),
-    "literal-of-big-int": (Literal[2**63], "Literal with a value"),
+    "literal-of-big-int": (Literal[2**63], "is a Literal with a value"),
     "literal-of-surrogate": (Literal["\ud800"], "Literal with a value"),
     "literal-of-list": (Literal[[1]], "no type"),
     "unpacked-tuple": (tuple[int, *tuple[str, ...]], "tuple"),
@@ -258,7 +259,25 @@ def test_unions_that_cannot_be_told_apart(annotation: Any) -> None:
 
 @pytest.mark.parametrize("annotation", NESTED_ALIKE.values(), ids=NESTED_ALIKE)
 def test_unions_of_nested_classes_that_cannot_be_told_apart(annotation: Any) -> None:
-    assert "give each class a field with a Literal of its own" in str(refusal(lambda: task_class(annotation)))
+    message = str(refusal(lambda: task_class(annotation)))
+    assert "give each class a field with a Literal of its own" in message
+    assert f"the union {' | '.join(cls.__name__ for cls in typing.get_args(annotation))}, which" in message
+
+
+KINDS: dict[str, Any] = {
+    "string": str | UUID,
+    "integer": int | timedelta,
+    "number": float | Mixed,
+    "boolean": bool | Literal[True],  # noqa: PYI051 - as above
+    "null": None | Literal["a", None],  # noqa: PYI061 - likewise
+    "array": list[int] | tuple[int, ...],
+    "object": dict[str, int] | Point,
+}
+
+
+@pytest.mark.parametrize(("kind", "annotation"), KINDS.items(), ids=KINDS)
+def test_the_kind_that_two_members_of_a_union_share_is_named(kind: str, annotation: Any) -> None:
+    assert str(refusal(lambda: task_class(annotation))).endswith(f"both are a JSON {kind}")
 
 
 def test_a_field_without_annotation() -> None:

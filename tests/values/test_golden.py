@@ -47,7 +47,7 @@ def with_run_at_and_meta() -> Any:
             "type": "Golden",
             "data": {},
             "saved_at": 0,
-            "run_at": 2**62,
+            "run_at": 2**53 - 1,
             "meta": {"trace": "é", "": "\0"},
         }
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import enum
 import json
-from typing import Any
+from datetime import date, datetime, time
+from typing import Any, Literal
 
+import attrs
 import pytest
 
 from atleastonce import InvalidTask, Task, TaskRecord, UnreadableTask
 
-from .kit import refusal, task_class
+from .kit import Cat, Dog, refusal, task_class
 from .refused import WIRE, good_value
 
 every_case = pytest.mark.parametrize(
@@ -51,3 +54,49 @@ def test_in_stored_bytes(annotation: Any, wire: Any, store: Any) -> None:
     store.save(bad)
     assert store._backend.find("l", "2").data == stored
     assert store.count("l") == 3
+
+
+class Guessing(enum.IntEnum):
+    ONE = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        pytest.fail("code of the class was run on a value that was read")
+
+
+def test_an_enum_is_not_called_with_what_was_read() -> None:
+    cls = task_class(Guessing)
+    assert str(refusal(lambda: cls.build(task_list="l", data={"x": 2}))) == "x: is no value of Guessing"
+
+
+@attrs.define
+class Circle:
+    shape: Literal["circle"]
+    size: Literal["small", "big"]
+
+
+@attrs.define
+class Square:
+    size: Literal["medium"]
+    shape: Literal["square"]
+
+
+MESSAGES: dict[str, tuple[Any, Any, str]] = {
+    "datetime": (datetime, "noon", "x: is no datetime in ISO 8601 form, to the microsecond at most"),
+    "datetime-no-such": (datetime, "2023-02-29T00:00:00Z", "x: is no datetime in ISO 8601 form"),
+    "datetime-number": (datetime, 5, "x: must be a datetime's text, not int"),
+    "date": (date, "today", "x: is no date in ISO 8601 form, to the microsecond at most"),
+    "date-number": (date, 5, "x: must be a date's text, not int"),
+    "time": (time, "noon", "x: is no time in ISO 8601 form, to the microsecond at most"),
+    "time-number": (time, 5, "x: must be a time's text, not int"),
+    "literal": (Literal["a", 1], "b", "x: must be one of 'a', 1"),
+    "union": (int | str | None, 1.5, "x: must be NoneType | int | str, not float"),
+    "union-of-classes": (Cat | Dog, {"kind": "cow"}, "x: its 'kind' names none of Cat, Dog"),
+    "union-by-the-first-field": (Circle | Square, {}, "x: its 'shape' names none of Circle, Square"),
+}
+
+
+@pytest.mark.parametrize(("annotation", "wire", "message"), MESSAGES.values(), ids=MESSAGES)
+def test_what_was_expected_is_said(annotation: Any, wire: Any, message: str) -> None:
+    cls = task_class(annotation)
+    assert str(refusal(lambda: cls.build(task_list="l", data={"x": wire}))) == message

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NewType
+from typing import Any, Literal, NewType
 
 import attrs
 import pytest
 
 from atleastonce import InvalidTask, TaskRecord, TaskStore, UnreadableTask
 
-from .kit import Node, refusal, same, task_class
+from .kit import Mixed, Node, refusal, same, task_class
 
 BIG = b"18446744073709551616"  # 2**64: orjson loads it as a float
 SMALL = b"-9223372036854775809"
@@ -19,6 +19,13 @@ SMALL = b"-9223372036854775809"
 @attrs.define
 class Shelf:
     things: list[dict[str, Any]]
+    label: str = ""
+
+
+@attrs.define
+class Chain:
+    name: str = ""
+    next: Chain | None = None
 
 
 def read(store: Any, data: bytes) -> Any:
@@ -101,6 +108,48 @@ def test_one_field_of_no_type_is_enough_to_look_closer(store: Any) -> None:
     assert type(read(store, b'{"given":1,"x":%s}' % BIG).reason) is InvalidTask
 
 
+JSON_KINDS = {"array": b"[1]", "string": b'"x"', "null": b"null", "boolean": b"true", "number": b"5"}
+
+
+@pytest.mark.parametrize(("kind", "data"), JSON_KINDS.items(), ids=JSON_KINDS)
+def test_data_that_is_no_object_is_told_by_its_kind(kind: str, data: bytes, memory: Any) -> None:
+    task_class(int)
+    assert str(read(memory, data).reason) == f"data is a JSON {kind}, not an object"
+
+
+def test_a_field_that_is_missing_is_named(memory: Any) -> None:
+    task_class(int)
+    assert str(read(memory, b"{}").reason) == "Sample: x: is missing"
+
+
+@attrs.define
+class Weighed:
+    weight: float
+
+
+BESIDE_A_FLOAT: dict[str, tuple[Any, bytes, Any]] = {
+    "none": (None, b"null", None),
+    "optional": (int | None, b"5", 5),
+    "enum-of-ints-and-floats": (Mixed, b"2.5", Mixed.NUMBER),
+    "nested-class": (Weighed, b'{"weight":%s}' % BIG, Weighed(2.0**64)),
+    "literal": (Literal["a", 1], b'"a"', "a"),
+    "tuple": (tuple[int, ...], b"[1]", (1,)),
+}
+
+
+@pytest.mark.parametrize("defaults", [{}, {"more": 7}], ids=["all-there", "one-by-default"])
+@pytest.mark.parametrize(("annotation", "data", "value"), BESIDE_A_FLOAT.values(), ids=BESIDE_A_FLOAT)
+def test_an_integer_for_a_float_may_be_long(
+    annotation: Any, data: bytes, value: Any, defaults: dict[str, int], memory: Any
+) -> None:
+    """Its digits matter to a field of no type, or of ints as well. No other field of the class changes that."""
+    annotations = {"given": annotation, "x": float} | dict.fromkeys(defaults, int)
+    cls = task_class(float, __annotations__=annotations, **defaults)
+    task = read(memory, b'{"given":%s,"x":%s}' % (data, BIG))
+    assert type(task) is cls
+    assert same((task.given, task.x), (value, 2.0**64))
+
+
 READABLE: dict[str, tuple[Any, bytes, Any]] = {
     "spaces": (int, b' { "x" : 1 } ', 1),
     "escapes": (str, b'{"x":"\\u00e9\\ud83d\\ude42\\u0000\\/"}', "é🙂\0/"),
@@ -120,6 +169,14 @@ READABLE: dict[str, tuple[Any, bytes, Any]] = {
         json.loads("[" * 200 + "1" + "]" * 200),
     ),
 }
+
+
+def test_a_task_with_more_than_its_fields_belongs_to_its_store(memory: Any) -> None:
+    task_class(int)
+    task = read(memory, b'{"x":1,"more":2}')
+    task.x = 5
+    task.save()
+    assert memory.find("l", "2").data == {"x": 5, "more": 2}
 
 
 @pytest.mark.parametrize(("annotation", "data", "value"), READABLE.values(), ids=READABLE)
@@ -204,6 +261,15 @@ def test_a_class_that_may_hold_itself_nests_100_levels_deep(memory: Any) -> None
     assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=deeper)))
     task.x = deeper
     assert "nest too deeply" in str(refusal(lambda: memory.save(task)))
+
+
+def test_so_does_one_that_holds_itself_in_a_union_only_beside_other_fields() -> None:
+    chain = Chain()
+    for _ in range(98):
+        chain = Chain("x", chain)
+    cls = task_class(Chain, __annotations__={"given": int, "x": Chain}, given=5)
+    assert cls(task_list="l", x=chain).x is chain
+    assert "nest too deeply" in str(refusal(lambda: cls(task_list="l", x=Chain("x", chain))))
 
 
 def test_nesting_that_python_cannot_follow_is_a_typed_error(memory: Any) -> None:

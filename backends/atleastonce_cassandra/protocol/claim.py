@@ -8,7 +8,7 @@ from typing import NamedTuple
 import attrs
 
 from atleastonce.claims import WORKER_LOST
-from atleastonce.record import Claim, TaskRecord
+from atleastonce.record import MAX_ATTEMPTS, Claim, TaskRecord
 
 from .client import Client
 from .places import Place
@@ -18,6 +18,12 @@ from .swap import swap
 
 FIRST_PAGE_ROWS = 100
 """At least; twice as many on each further page: much of a list that others work on is held by them."""
+
+LOOK_ROWS = 2_000
+"""A look that has read so many goes no further: few of them may be due, and what was seen so far must not be lost to a deadline."""
+
+LOOK_BYTES = 8 * 1024 * 1024
+"""The same for large rows."""
 
 LOST = WORKER_LOST.encode()
 
@@ -62,28 +68,41 @@ class Looked(NamedTuple):
     Attributes:
         candidates: in the order of their ids.
         after: the id behind which the next look goes on; None: there is nothing more.
-        rows: how many were read; bytes: how large they were together.
+        rows: how many were read; size: their bytes, together.
+        reports: the ids of rows without a task, which are failure reports alone.
+        empty_since: when the reading began, by the client's clock, of a place that has no row of any kind; None: it has some, or was not
+            read from its beginning.
     """
 
     candidates: Sequence[Candidate]
     after: bytes | None
     rows: int
-    bytes: int
+    size: int
+    reports: Sequence[bytes] = ()
+    empty_since: int | None = None
 
 
 def look(client: Client, place: Place, after: bytes, until: bytes | None, room: int, terms: Terms) -> Steps[Looked]:
-    """Find at most `room` tasks that are due and that nobody holds, behind the id `after`, up to and with `until` (None: to the end). Changes nothing."""
+    """Find at most `room` tasks that are due and that nobody holds, behind the id `after`, up to and with `until` (None: to the end). Changes nothing.
+
+    Fewer than there are, where it had to read very many: then `Looked.after` says where to go on.
+    """
+    began = client.clock.now()
     candidates: list[Candidate] = []
+    reports: list[bytes] = []
     rows_read = bytes_read = 0
     limit = max(FIRST_PAGE_ROWS, terms.first_rows)
     while True:
         limit = min(limit, terms.page_rows)
         page: list[Found] = yield ReadPage(place, after, limit)
+        if not page and not after:
+            return Looked((), None, 0, 0, (), began)
         rows = page if until is None else [row for row in page if row.id <= until]
         rows_read += len(rows)
         bytes_read += sum(sum(len(part or b"") for part in row.task) for row in rows if row.task)
+        reports += [row.id for row in rows if not row.task]
         tasks = [row for row in rows if row.task and (terms.saved_before is None or row.version < terms.saved_before)]
-        seen, outdated = yield from _seen(place, tasks)
+        seen, outdated = yield from _seen(client, place, tasks)
         now = client.clock.now()
         for row in tasks:
             state = seen.get(row.id)
@@ -93,13 +112,13 @@ def look(client: Client, place: Place, after: bytes, until: bytes | None, room: 
             if record.run_at is not None and record.run_at > terms.due_by:
                 continue
             if len(candidates) == room:
-                return Looked(candidates, candidates[-1].found.id, rows_read, bytes_read)
+                return Looked(candidates, candidates[-1].found.id, rows_read, bytes_read, reports)
             candidates.append(Candidate(row, record, state))
         if len(rows) < limit:
-            return Looked(candidates, None, rows_read, bytes_read)
+            return Looked(candidates, None, rows_read, bytes_read, reports)
         after = rows[-1].id
-        if len(candidates) == room:
-            return Looked(candidates, after, rows_read, bytes_read)
+        if len(candidates) == room or rows_read >= LOOK_ROWS or bytes_read >= LOOK_BYTES:
+            return Looked(candidates, after, rows_read, bytes_read, reports)
         limit *= 2
 
 
@@ -109,20 +128,24 @@ def _is_free(state: State | None, version: int, now: int, due_by: int | None) ->
     return not state.is_held(now) and (due_by is None or (state.due_at or 0) <= due_by)
 
 
-def _seen(place: Place, rows: Sequence[Found]) -> Steps[tuple[dict[bytes, State], set[bytes]]]:
+def _seen(client: Client, place: Place, rows: Sequence[Found]) -> Steps[tuple[dict[bytes, State], set[bytes]]]:
     """What the claims know of these rows; and the ids of those that are outdated by now.
 
-    A state of a newer version says that the task was saved anew since its row was read, and whoever holds the newer one must not be disturbed.
-    Or the newer one was completed, and the task saved anew by a clock that was set back: then the state says nothing.
+    A state of a newer version says that the task was saved anew since its row was read, perhaps in another data centre, from which
+    the claim came sooner than the row; and whoever holds the newer one must not be disturbed. Or the newer one was completed, and the task
+    saved anew by a clock that was set back: then the state says nothing, once its lease is over.
     """
     if not rows:
         return {}, set()
     seen: dict[bytes, State] = yield ReadClaims(place, [row.id for row in rows])
     newer = [row for row in rows if row.id in seen and seen[row.id].is_newer(row.version)]
-    if not newer:
-        return seen, set()
-    there: dict[bytes, int] = yield ReadVersions(place, [row.id for row in newer])
-    return seen, {row.id for row in newer if there.get(row.id) != row.version}
+    now = client.clock.now()
+    outdated = {row.id for row in newer if seen[row.id].is_held(now)}
+    unclear = [row for row in newer if row.id not in outdated]
+    if unclear:
+        there: dict[bytes, int] = yield ReadVersions(place, [row.id for row in unclear], everywhere=True)
+        outdated.update(row.id for row in unclear if there.get(row.id) != row.version)
+    return seen, outdated
 
 
 class Taking:
@@ -169,7 +192,7 @@ class Taking:
             until=now + self._lease,
             lease=self._lease,
             started=False,
-            attempts=max(before.attempts or 0, self.copied) + self.lost,
+            attempts=min(max(before.attempts or 0, self.copied) + self.lost, MAX_ATTEMPTS),
             error=LOST[:ERROR_BYTES] if self.lost else before.error,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atleastonce.claims import Failure
+from atleastonce.record import MAX_ATTEMPTS
 
 from .client import Client
 from .hold import Holding
@@ -29,7 +30,8 @@ def failed(holding: Holding, failure: Failure, copied: int) -> Decide:
             state = state._replace(token=None, started=False)
         elif attempts >= failure.attempts:
             return None
-        return state._replace(attempts=max(attempts, failure.attempts), error=error, due_at=failure.due_at)
+        attempts = min(max(attempts, failure.attempts), MAX_ATTEMPTS)
+        return state._replace(attempts=attempts, error=error, due_at=failure.due_at)
 
     return decide
 
@@ -53,6 +55,12 @@ def register_dead(client: Client, place: Place) -> Steps[int]:
 
 
 def bury(client: Client, place: Place, found: Found, attempts: int, error: bytes) -> Steps[None]:
-    """Move a task to the dead letters: first have `dead` look there, then move it, in one mutation."""
+    """Move a task to the dead letters: have `dead` look there, copy it, and only then move it.
+
+    The move alone would be one mutation. But if this process died in it when it had reached one replica only, those who read the task
+    would bring its deletion to the others, and nobody the dead letter: one replica would be all that has it.
+    """
     began = yield from register_dead(client, place)
-    yield Bury(place, found, attempts, error, began)
+    move = Bury(place, found, attempts, error, began)
+    yield move._replace(only_copy=True)
+    yield move

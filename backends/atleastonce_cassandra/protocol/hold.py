@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
+from atleastonce.exceptions import StoreUnavailable
+
 from .client import Client
 from .places import Place
 from .state import State
@@ -63,16 +65,34 @@ def released(holding: Holding, due_at: int | None, *, unstarted: bool) -> Decide
 
 
 def change(client: Client, place: Place, wanted: Mapping[bytes, Decide]) -> Steps[dict[bytes, State]]:
-    """Change the claims on these tasks; the new states of those that were changed, and whose tasks are there."""
+    """Change the claims on these tasks; the new states of those that were changed, and whose tasks are there.
+
+    Raises `StoreUnavailable` where nobody can say whether one was: the answer was lost, and the claim is somebody else's since. "It was not"
+    would be a guess, by which an attempt that failed could be written down, and counted, again. The others are changed all the same.
+    """
     seen: dict[bytes, State | None] = {id: client.known.get(place, id) for id in wanted}
     unknown = [id for id, state in seen.items() if state is None]
     if unknown:
         seen.update((yield ReadClaims(place, unknown)))
-    changed = yield from swap(client, place, wanted, seen)
+    # Both may be old: another process may have claimed the task since, and sent its hash to this one. No write finds that out where
+    # nothing is to be written: the change is refused, or what is seen is as wanted already.
+    unwritten = [id for id, decide in wanted.items() if decide(seen[id]) in {None, seen[id]}]
+    if unwritten:
+        for id in unwritten:
+            client.known.drop(place, id)
+        there: dict[bytes, State] = yield ReadClaims(place, unwritten, settled=True)
+        seen.update((id, there.get(id)) for id in unwritten)
+    unclear: set[bytes] = set()
+    changed = yield from swap(client, place, wanted, seen, unclear)
+    if unclear:
+        raise StoreUnavailable(
+            f"{len(unclear)} of {len(wanted)} claims may have been changed: the answer was lost, and they are somebody else's by now",
+            outcome="unknown",
+        )
     if not changed:
         return {}
-    there: dict[bytes, int] = yield ReadVersions(place, list(changed))
-    return {id: state for id, state in changed.items() if there.get(id) == state.version}
+    versions: dict[bytes, int] = yield ReadVersions(place, list(changed))
+    return {id: state for id, state in changed.items() if versions.get(id) == state.version}
 
 
 def show(client: Client, place: Place, states: Mapping[bytes, State]) -> Steps[None]:

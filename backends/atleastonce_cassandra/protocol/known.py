@@ -9,7 +9,8 @@ from .places import Place
 from .state import State
 
 MAX_CLAIMS = 10_000
-"""So many are remembered. One forgotten is read; one that somebody else changed meanwhile is found out by the write."""
+"""So many are remembered. One forgotten is read; one that somebody else changed meanwhile is found out by the write, or, where it
+would not be written, by `change`."""
 
 
 class Known:
@@ -28,12 +29,17 @@ class Known:
         """The state, if it is remembered."""
         return self._states.get((place, id))
 
+    def drop(self, place: Place, id: bytes) -> None:
+        """It may not be true any more."""
+        with self._lock:
+            self._states.pop((place, id), None)
+
     def put(self, place: Place, id: bytes, state: State) -> None:
         """Remember it as long as it is a claim."""
+        if state.token is None:
+            self.drop(place, id)
+            return
         with self._lock:
-            if state.token is None:
-                self._states.pop((place, id), None)
-                return
             self._states[place, id] = state
             if len(self._states) > self._limit:
                 self._states.popitem(last=False)

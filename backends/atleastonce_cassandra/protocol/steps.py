@@ -147,17 +147,21 @@ class ReadRows(NamedTuple):
 
 
 class ReadVersions(NamedTuple):
-    """Read which versions are there, in a way that sees every acknowledged write. Answer: a dict from id to version."""
+    """Read which versions are there, in a way that sees every acknowledged write. Answer: a dict from id to version.
+
+    Where it is `everywhere`, also those that another data centre acknowledged.
+    """
 
     place: Place
     ids: Sequence[bytes]
+    everywhere: bool = False
 
 
 class ReadClaims(NamedTuple):
     """Read rows of the claims. Answer: a dict from id to `State`, of those that are there.
 
     Where it is `settled`, what is under way is ended first, one way or the other, and can't be applied later on. Else the answer is
-    a hint, and it is for a `Swap` to find out whether it is true.
+    a hint: a `Swap`, or a settled read, finds out whether it is true.
     """
 
     place: Place
@@ -191,13 +195,17 @@ class RegisterDead(NamedTuple):
 
 
 class Bury(NamedTuple):
-    """Move a task to the dead letters, in one mutation: there as of its version, and here deleted as of just above it. Answer: None."""
+    """Write a task among the dead letters, as of its version, and unless it is only a copy delete it here, as of just above that.
+
+    In one mutation. Answer: None, once acknowledged.
+    """
 
     place: Place
     found: Found
     attempts: int
     error: bytes
     died_at: int
+    only_copy: bool = False
 
 
 class Wait(NamedTuple):

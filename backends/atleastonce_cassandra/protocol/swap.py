@@ -24,7 +24,11 @@ hold, so the next one is refused for another reason."""
 
 
 def swap(
-    client: Client, place: Place, wanted: Mapping[bytes, Decide], seen: Mapping[bytes, State | None]
+    client: Client,
+    place: Place,
+    wanted: Mapping[bytes, Decide],
+    seen: Mapping[bytes, State | None],
+    unclear: set[bytes] | None = None,
 ) -> Steps[dict[bytes, State]]:
     """Change what can be changed; the new state of each that was, or is as wanted.
 
@@ -33,17 +37,24 @@ def swap(
         place: of the rows.
         wanted: id to what is to become of it.
         seen: what is thought to be there. Where that is wrong, the servers say so.
+        unclear: gets the ids of those that are not to be changed any more, but that a request whose answer was lost may have changed
+            before somebody else did.
     """
     changed: dict[bytes, State] = {}
+    unclear = set() if unclear is None else unclear
     for part in _parts(wanted):
-        changed.update((yield from _swap(client, place, part, seen)))
+        changed.update((yield from _swap(client, place, part, seen, unclear)))
     for id, state in changed.items():
         client.known.put(place, id, state)
     return changed
 
 
 def _swap(
-    client: Client, place: Place, wanted: Mapping[bytes, Decide], seen: Mapping[bytes, State | None]
+    client: Client,
+    place: Place,
+    wanted: Mapping[bytes, Decide],
+    seen: Mapping[bytes, State | None],
+    unclear: set[bytes],
 ) -> Steps[dict[bytes, State]]:
     changed: dict[bytes, State] = {}
     doubtful: dict[
@@ -59,6 +70,8 @@ def _swap(
                 del rest[id]
                 if new is not None:
                     changed[id] = new
+                elif id in doubtful:
+                    unclear.add(id)
             else:
                 changes.append(Change(id, old, new))
         if not changes:

@@ -1,4 +1,4 @@
-"""Sweep: take a place out of the registry once it is over and empty, so that `all` stays fast for ever."""
+"""Sweep: take a place out of the registry once it is over and empty, so that reading and claiming stay fast for ever."""
 
 from __future__ import annotations
 

@@ -19,6 +19,9 @@ STEP = 4
 SPREAD = 16_384
 """A version is drawn from so many steps above its floor: two who saw the same must not take the same."""
 
+LATEST = 2**63 - 1
+"""The last write timestamp that there is. No version of ours comes near it, but anybody may write a row at it."""
+
 
 class VersionGiver:
     """Gives versions. Thread-safe.
@@ -67,7 +70,7 @@ class VersionGiver:
 
 def failure_timestamp(version: int) -> int:
     """When, as a write timestamp, a failure report on that version happened."""
-    return version + 1
+    return min(version + 1, LATEST)
 
 
 def deletion_timestamp(version: int) -> int:

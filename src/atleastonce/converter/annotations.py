@@ -266,11 +266,11 @@ def holds_any(tp: Any, seen: frozenset[type] = frozenset()) -> bool:
     tp = bare(tp)
     if is_nested(tp):
         return tp not in seen and any(holds_any(f.type, seen | {tp}) for f in nested_fields(tp))
-    if get_origin(tp) is Literal:
-        return False
     if is_union(tp) and {"integer", "number"} <= kinds(tp):
         return True
-    return tp is Any or any(holds_any(arg, seen) for arg in get_args(tp) if arg is not ...)
+    return tp is Any or any(
+        holds_any(arg, seen) for arg in get_args(tp)
+    )  # what is no type, as in a Literal, holds nothing
 
 
 def is_recursive(tp: Any, seen: frozenset[type] = frozenset()) -> bool:
@@ -278,7 +278,7 @@ def is_recursive(tp: Any, seen: frozenset[type] = frozenset()) -> bool:
     tp = bare(tp)
     if is_nested(tp):
         return tp in seen or any(is_recursive(f.type, seen | {tp}) for f in nested_fields(tp))
-    return get_origin(tp) is not Literal and any(is_recursive(arg, seen) for arg in get_args(tp) if arg is not ...)
+    return any(is_recursive(arg, seen) for arg in get_args(tp))
 
 
 def _check_apart(parts: list[Any]) -> None:

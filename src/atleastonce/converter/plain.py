@@ -100,7 +100,7 @@ def check_loaded(value: Any, data: bytes) -> None:
     """
     check_plain(value)
     if _holds_big_float(value):
-        json.loads(data, parse_int=_exact_int)
+        json.loads(data, parse_int=_check_digits)
 
 
 def copy_plain(value: Any) -> Any:
@@ -117,8 +117,6 @@ def _holds_big_float(value: Any) -> bool:
     return kind is dict and any(map(_holds_big_float, value.values()))
 
 
-def _exact_int(text: str) -> int:
+def _check_digits(text: str) -> None:
     too_long = len(text.lstrip("-")) > len(str(INT_MAX))  # int() refuses over 4,300 digits with its own error
-    number = INT_MAX + 1 if too_long else int(text)
-    check_int(number)
-    return number
+    check_int(INT_MAX + 1 if too_long else int(text))

@@ -138,7 +138,7 @@ def field_types(cls: type, names: list[str], localns: Mapping[str, Any] | None =
     found = {}
     for name in names:
         tp = hints.get(name, getattr(attrs.fields_dict(cls)[name], "type", None))
-        if tp is None and name not in hints:
+        if tp is None:  # `None` as an annotation is resolved to its type
             raise InvalidTask(f"{cls.__qualname__}.{name} has no annotation: write {name}: str = ...")
         try:
             check(tp)

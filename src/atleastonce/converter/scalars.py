@@ -6,7 +6,6 @@ Permanent: a form listed here is never changed, since tasks of every earlier rel
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
@@ -168,7 +167,7 @@ def _decode_bytes(value: Any, _: Any = None) -> bytes:
         wrong("base64 text", value)
     try:
         content = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:  # binascii's own error too
         raise InvalidTask("must be standard base64 with padding") from None
     if base64.b64encode(content).decode() != value:
         raise InvalidTask("must be standard base64 with padding, its unused bits zero")
@@ -185,7 +184,7 @@ def _parse(parser: Callable[[str], Any], form: re.Pattern[str], value: Any, what
         parsed = parser(value)
         zone = match["zone"] if form.groups else None
         if zone and "." in zone:  # CPython's parser takes an offset of under a second for UTC
-            offset = datetime.fromisoformat(f"1970-01-01T{zone[1:]}") - datetime(1970, 1, 1)  # noqa: DTZ001
+            offset = datetime.fromisoformat(f"1970-01-01T{zone[1:]}") - datetime(1970, 1, 1)  # noqa: DTZ001 - only their difference is wanted
             parsed = parsed.replace(tzinfo=timezone(-offset if zone[0] == "-" else offset))
         return parsed
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -38,7 +39,7 @@ class Handover(Protocol):
 def make_handover(to: To | None, run: Run) -> Handover:
     """The way that fits `to`.
 
-    Raises `ConfigurationError` for anything that is neither an Executor nor callable, and for a store that only this process
+    Raises `ConfigurationError` for anything that is neither an Executor nor a plain callable, and for a store that only this process
     has together with a pool of processes.
     """
     if to is None:
@@ -52,6 +53,10 @@ def make_handover(to: To | None, run: Run) -> Handover:
             )
         return ToExecutor(to, run)
     if callable(to):
+        if inspect.iscoroutinefunction(to) or inspect.iscoroutinefunction(type(to).__call__):
+            raise ConfigurationError(
+                "`to` must be a plain function: nobody would await an async one, so it would send nothing"
+            )
         return ToCallable(to, run)
     raise ConfigurationError(f"`to` must be an Executor or a callable that takes a hash, not {type(to).__name__}")
 

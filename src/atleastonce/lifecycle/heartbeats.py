@@ -7,9 +7,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ..claiming import claiming_of, held
+from ..claiming import claiming_of, held, saved_at
 from ..claims import Held
-from ..exceptions import StoreError
 from ..store import TaskStore
 from ..task import Task
 
@@ -42,14 +41,18 @@ class Heartbeats:
         self._held.update({(task.task_list, task.id): held(task) for task in tasks})
 
     def drop(self, task: Task) -> None:
-        """Renew it no more."""
-        self._held.pop((task.task_list, task.id), None)
+        """Renew it no more; a newer version of it that is held, saved by the same run since, stays so."""
+        key = task.task_list, task.id
+        holder = self._held.get(key)
+        if holder is not None and (holder.saved_at or 0) <= saved_at(task):
+            self._held.pop(key, None)  # the thread may have been quicker
 
     def begin(self) -> None:
         """Start the thread, where it has not been yet. Not before there is work: a pool that forks had better fork first."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._beat, name="atleastonce-heartbeats", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._beat, name="atleastonce-heartbeats", daemon=True)
+            thread.start()
+            self._thread = thread  # only now: one that could not be started cannot be joined
 
     def end(self) -> list[Held]:
         """Renew nothing any more; what was held until now."""
@@ -67,7 +70,7 @@ class Heartbeats:
                 continue
             try:
                 claims = self._backend.heartbeat(holders)
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, without this thread all claims would be lost
                 log.warning("the leases of %d tasks could not be renewed: %s", len(holders), type(error).__name__)
                 continue
             for holder, claim in zip(holders, claims, strict=True):
@@ -92,8 +95,8 @@ def kept_alive(store: TaskStore, task: Task, lease: int) -> Iterator[None]:
     """The claim on one task is renewed for as long as the block runs."""
     heartbeats = Heartbeats(store, lease)
     heartbeats.hold([task])
-    heartbeats.begin()
     try:
+        heartbeats.begin()  # in here: an interrupt on its way out leaves a thread behind that would hold the task for ever
         yield
     finally:
         heartbeats.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from ..exceptions import StoreError
-from ..execution import execute
+from ..execution import execute, is_failure
 from ..settling import Fate, settle
 from ..task import Task
 from .completing import Completing
@@ -36,7 +36,9 @@ class InThisThread:
                 return
         try:
             result = execute(task)
-        except Exception as error:  # noqa: BLE001 - a task may raise anything; it stays pending and stops no other
+        except BaseException as error:  # a task may raise anything; it stays pending and stops no other
+            if not is_failure(error):
+                raise
             self._fail(task, error)
             return
         if run.heartbeats is not None and run.on_result is None:
@@ -49,7 +51,7 @@ class InThisThread:
                 run.on_result(task, result)
         run.tally.tell()
 
-    def _fail(self, task: Task, error: Exception) -> None:
+    def _fail(self, task: Task, error: BaseException) -> None:
         run = self._run
         text = error_text(error)
         run.drop(task)

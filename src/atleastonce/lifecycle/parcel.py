@@ -8,7 +8,7 @@ from typing import Any
 from .. import codec
 from ..claiming import claiming_of
 from ..exceptions import ClaimLost, StoreError
-from ..execution import execute
+from ..execution import execute, is_failure
 from ..settling import Fate, settle
 from ..store import TaskStore, reopen
 from ..task import Task
@@ -96,7 +96,9 @@ def run_parcel(parcel: Parcel) -> Outcome:
 def _run(task: Task, store: TaskStore) -> Outcome:
     try:
         result = execute(task)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a task may raise anything; here an exit ends nothing else
+    except BaseException as error:
+        if not is_failure(error) and not isinstance(error, SystemExit):  # here an exit ends nothing else
+            raise
         fate = settle(store, task, error)
         return Outcome(fate, error=None if fate is Fate.COMPLETED else error_text(error))
     try:

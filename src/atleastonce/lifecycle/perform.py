@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
-from ..claiming import claiming_of
+from ..claiming import claiming_of, set_claim
 from ..defaults import default_store
-from ..exceptions import StoreError
-from ..execution import execute
+from ..execution import execute, is_failure
 from ..settling import settle
 from ..store import TaskStore
 from ..task import Task
@@ -46,20 +45,21 @@ def perform(
     task.__dict__["_store"] = bound
     claiming = claiming_of(bound)
     lease = claiming.begin(task)
-    with nullcontext() if lease is None else kept_alive(bound, task, lease):
-        try:
-            result = execute(task, **(options or {}))
-        except Exception as error:
-            settle(bound, task, error)
-            if isinstance(error, Snooze | Discard):
-                return None
-            raise
-        except BaseException:  # a shutdown is no fault of the task
-            claiming.let_go(task)
-            raise
-        try:
+    try:
+        with nullcontext() if lease is None else kept_alive(bound, task, lease):
+            try:
+                result = execute(task, **(options or {}))
+            except BaseException as error:
+                if not is_failure(error):  # a shutdown is no fault of the task
+                    raise
+                settle(bound, task, error)
+                # Also where it could not be written down: it failed, so it is not given back for free.
+                set_claim(task, None)
+                if isinstance(error, Snooze | Discard):
+                    return None
+                raise
             bound.complete(task)
-        except StoreError:
-            claiming.let_go(task)
-            raise
+    except BaseException:  # whatever it was: left begun, the claim would cost an attempt when its lease ends
+        claiming.let_go(task)
+        raise
     return result

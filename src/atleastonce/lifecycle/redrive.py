@@ -56,7 +56,7 @@ def redrive(
 
     A redrive makes no task younger: handed to a broker, what is still pending is handed to it again by every redrive, once its
     claim has ended. A task that fails costs an attempt and stays pending, until its class's ``max_attempts`` make it dead. One that
-    cannot be read here is counted and stays. What is saved to the list while it runs is left to the next redrive. Ctrl-C goes
+    cannot be read here is counted and stays. What is saved to the list while it runs, but for its first second, is left to the next redrive. Ctrl-C goes
     through once running tasks are done, with a note of what is left; it costs no attempt.
 
     Raises:

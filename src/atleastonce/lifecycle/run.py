@@ -74,12 +74,17 @@ class Run:
             self.heartbeats.drop(task)
 
     def lost(self, task: Task) -> None:
-        """Somebody else has it, or has done it: it is none of this run's any more. (Unless a stop took it back: then it is left.)"""
+        """Somebody else has it, or has done it: it is none of this run's any more."""
         self.drop(task)
-        if not self.stopped():
-            self.tally.seen -= 1
+        self.tally.seen -= 1
 
     def let_go(self, task: Task) -> None:
         """Give its claim back, at no cost."""
         self.drop(task)
         self.claiming.let_go(task)
+
+    def let_go_all(self, tasks: list[Task]) -> None:
+        """Give back the claims of all of them, in one step."""
+        for task in tasks:
+            self.drop(task)
+        self.claiming.let_go_all(tasks)

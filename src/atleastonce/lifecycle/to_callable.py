@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ..exceptions import ConfigurationError
 from ..task import Task
 from .report import error_text
 from .run import MAX_REFUSALS, Broken, Run
@@ -24,7 +26,7 @@ class ToCallable:
         run.begin()
         task_hash = task.as_hash()
         try:
-            self._to(task_hash)
+            _refuse_coroutine(self._to(task_hash))
         except Exception as error:
             run.tally.fail(task.task_list, task.id, error_text(error))
             run.let_go(task)
@@ -42,3 +44,12 @@ class ToCallable:
 
     def abandon(self) -> None:
         """See `Handover.abandon`."""
+
+
+def _refuse_coroutine(answer: object) -> None:
+    """What would send the hash has not begun: it was not handed over."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        raise ConfigurationError(
+            "`to` returned a coroutine, and nobody runs it: give a plain function that sends the hash"
+        )

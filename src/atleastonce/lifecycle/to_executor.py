@@ -134,6 +134,8 @@ class ToExecutor:
         elif error is not None:
             self._run.tally.fail(task.task_list, task.id, error_text(error))
             self._orphans.append(task)
+            if self._broken is None:  # nothing to wait for; a list of such tasks would pile up here
+                self._give_back_orphans()
         else:
             self._take(task, future.result())
 
@@ -146,6 +148,8 @@ class ToExecutor:
             elif outcome.error is not None:  # the worker could not open it
                 tally.fail(task.task_list, task.id, outcome.error)
                 run.let_go(task)
+            elif self._taken_back:  # by us, as far as we know: it is left
+                run.drop(task)
             else:
                 run.lost(task)
             return
@@ -195,5 +199,5 @@ def _workers_are_gone(executor: Executor, wait_s: float) -> bool:
     """Wait until a broken pool's workers have ended; they are told to when it breaks. Whether they have."""
     ending = threading.Thread(target=executor.shutdown, daemon=True, name="atleastonce-broken-pool")
     ending.start()
-    ending.join(wait_s)
+    ending.join(min(wait_s, threading.TIMEOUT_MAX))
     return not ending.is_alive()

@@ -96,7 +96,7 @@ class BackendConformance(
         """The same with the calls of `ClaimsInterface` among them."""
         with_claims(backend)
         from .claim_machine import ClaimMachine  # noqa: PLC0415  # as above
-        from .machine import play  # noqa: PLC0415
+        from .machine import play  # noqa: PLC0415  # as above
 
         machine = partial(ClaimMachine, leases_follow_clock=self.leases_follow_clock)
         play(open_backend, machine=machine, **self._play_options)

@@ -10,11 +10,13 @@ import pytest
 from cassandra import ConsistencyLevel, OperationTimedOut
 
 from atleastonce.claims import WORKER_LOST, Failure, Held
+from atleastonce.exceptions import StoreUnavailable
 from atleastonce.ids import IdSource, new_id
 from atleastonce.record import TaskKey
 from atleastonce.testing import TestClock
-from atleastonce_cassandra import CassandraStore
+from atleastonce_cassandra import CassandraStore, passing
 from atleastonce_cassandra.link import Link
+from atleastonce_cassandra.protocol.claim import look
 from atleastonce_cassandra.protocol.state import State
 from atleastonce_cassandra.requests import GARBAGE_SECONDS, LONGEST_SECONDS, kept_seconds
 from atleastonce_cassandra.waiting import Sent
@@ -108,6 +110,27 @@ class TestPages:
         claimed, _ = claimed_in_pages(store, task_list, 15)
         assert sorted(it.id for it in claimed) == sorted(str(number) for number in range(40))
         assert {it.data for it in claimed} == {data}
+
+    def test_what_was_claimed_before_an_error_is_given(self, store, task_list, monkeypatch):
+        """Nobody else could have it for a whole lease. The next page says what the matter is, if it is still."""
+        store.store([record(f"chosen {number}", task_list) for number in range(200)])
+        looked = []
+
+        def broken(client, place, *how):
+            looked.append(place)
+            if len(looked) > 4:
+                raise StoreUnavailable("down", outcome="not_applied")
+            return look(client, place, *how)
+
+        monkeypatch.setattr(passing, "look", broken)
+        first = store.claim(task_list, lease=LEASE, limit=200)
+        assert 0 < len(first.records) < 200
+        with pytest.raises(StoreUnavailable):
+            store.claim(task_list, lease=LEASE, limit=200, cursor=first.cursor)
+        monkeypatch.undo()
+        rest = store.claim(task_list, lease=LEASE, limit=200, cursor=first.cursor)
+        assert rest.cursor is None
+        assert len({it.id for it in (*first.records, *rest.records)}) == 200
 
 
 def test_eight_claimers_at_once_never_share_a_task(open_store, task_list):
@@ -307,14 +330,18 @@ class TestWhatTheClaimsKnow:
         assert store.heartbeat([held_by(first)]) == [None]
         assert store.release([held_by(first)]) == [False]
 
-    def test_a_state_of_a_version_above_that_of_the_task_says_nothing(self, session, open_store, task_list):
-        """As after a truncate, by a clock that was set back."""
+    def test_a_state_of_a_version_above_that_of_the_task_says_nothing_once_nobody_holds_it(
+        self, session, open_store, task_list
+    ):
+        """As after a truncate, by a clock that was set back. Until then the save of that version may be on its way from another data centre."""
         clock = TestClock()
         ahead, store = open_store(clock=lambda: clock() + 3_600_000_000), open_store(clock=clock)
         ahead.store([record("1", task_list)])
         (first,) = ahead.claim(task_list, lease=LEASE, limit=1).records
         session.execute("TRUNCATE tasks")
         store.store([record("1", task_list)])
+        assert not store.claim(task_list, lease=LEASE, limit=1).records
+        ahead.release([held_by(first)])
         (second,) = store.claim(task_list, lease=LEASE, limit=1).records
         assert second.saved_at < first.saved_at
         assert store.heartbeat([held_by(second), held_by(first)])[1] is None

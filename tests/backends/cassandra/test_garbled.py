@@ -11,7 +11,8 @@ import logging
 import pytest
 
 from atleastonce import InvalidTask, Task, TaskStore, UnreadableTask
-from atleastonce.record import NO_META, TaskKey
+from atleastonce.claims import Failure, Held
+from atleastonce.record import MAX_ATTEMPTS, NO_META, TaskKey
 from atleastonce_cassandra.tables import LIST_BUCKETS
 
 from .helpers import ids, opened, record, registered, where
@@ -149,6 +150,97 @@ class TestText:
         assert list(store.all(escaped(name))) == []
 
 
+def bury(session, task_list, id, died_at=5):
+    """A dead letter as anybody may write it, with its place among those that have some."""
+    slot, origin = where(id)
+    session.execute(
+        f"INSERT INTO tasks_dead (task_list, slot, origin, id, task, failure, died_at) VALUES ({text(task_list)}, {slot}, {origin}, "
+        f"{text(id)}, (0x54, 0x7b7d, 0x), (3, 0x626f6f), {died_at}) USING TIMESTAMP 8"
+    )
+    register_dead(session, task_list, slot, origin)
+
+
+def register_dead(session, task_list, slot, origin):
+    session.execute(
+        f"INSERT INTO tasks_dead_segs (task_list, slot, origin) VALUES ({text(task_list)}, {slot}, {origin})"
+    )
+
+
+@pytest.mark.usefixtures("alive")
+class TestDeadLetters:
+    """Each text column of their two tables."""
+
+    def kill(self, store, task_list, number):
+        """So many sound ones, at as many places as there are shards where they are many."""
+        names = [f"neighbour{number}" for number in range(number)]
+        store.store([record(name, task_list, data=b'{"n":1}') for name in names])
+        for claimed in store.claim(task_list, lease=60_000_000, limit=number).records:
+            held = Held(task_list, claimed.id, claimed.saved_at, claimed.claim.token)
+            assert store.fail(Failure(held=held, attempts=1, last_error="E: dead", dead=True))
+        return names
+
+    @each_garble
+    def test_an_id(self, session, store, task_list, garble):
+        neighbours = self.kill(store, task_list, 20)
+        twin = next(n for n in (f"twin{n}" for n in range(9_000)) if where(n) == where(garble))  # of the same partition
+        for id in (garble, garble + b"1", twin.encode()):
+            bury(session, task_list.encode(), id)
+        names = [escaped(garble), escaped(garble + b"1"), twin]
+        assert sorted(it.id for it in store.dead(task_list)) == sorted([*neighbours, *names])
+        tasks = TaskStore(store)
+        letters = {task.id: task for task in tasks.dead(task_list)}
+        assert letters.keys() == {*neighbours, *names}
+        garbled = [letters[name] for name in names[:2]]
+        for task in garbled:
+            assert isinstance(task, UnreadableTask)
+            assert "surrogate" in str(task.reason)
+            assert task.delivery.last_error == "boo"
+        assert tasks.count(task_list) == 0
+
+        assert tasks.revive(garbled[:1]) == 1  # byte for byte
+        row = session.execute(f"SELECT textAsBlob(id), task FROM tasks WHERE {place(task_list, garble)}").one()
+        assert tuple(row) == (garble, (b"T", b"{}", b""))
+        assert store.find(task_list, names[0]).data == b"{}"
+        assert tasks.discard(garbled[1:]) == 1
+        store.discard([TaskKey(task_list, names[1]), TaskKey(task_list, twin)])  # of any version; one is gone already
+        assert sorted(it.id for it in store.dead(task_list)) == sorted(neighbours)
+
+    @each_garble
+    def test_a_task_list(self, session, store, task_list, garble):
+        (neighbour,) = self.kill(store, task_list, 1)
+        name = task_list.encode() + garble
+        bury(session, name, neighbour.encode())  # in the other list's own shard
+        (there,) = store.dead(task_list)
+        (found,) = store.dead(escaped(name))
+        assert (there.task_list, there.id, there.last_error) == (task_list, neighbour, "E: dead")
+        assert (found.task_list, found.id, found.last_error) == (escaped(name), neighbour, "boo")
+        with pytest.raises(InvalidTask):
+            TaskStore(store).dead(escaped(name))
+        store.discard([TaskKey(escaped(name), neighbour, found.saved_at)])
+        assert list(store.dead(escaped(name))) == []
+        assert [it.id for it in store.dead(task_list)] == [neighbour]
+
+    @each_garble
+    def test_a_task_list_that_nobody_registered(self, session, store, task_list, garble):
+        (neighbour,) = self.kill(store, task_list, 1)
+        name = task_list.encode() + garble
+        bury(session, name, b"1")
+        session.execute("TRUNCATE tasks_dead_segs")
+        assert list(store.dead(task_list)) == list(store.dead(escaped(name))) == []
+        store.reindex()
+        assert [it.id for it in store.dead(task_list)] == [neighbour]
+        assert [it.id for it in store.dead(escaped(name))] == ["1"]
+
+    @each_garble
+    def test_a_name_in_the_registry(self, session, store, task_list, garble):
+        name = task_list.encode() + garble
+        register_dead(session, name, -1, 5)
+        (neighbour,) = self.kill(store, task_list, 1)
+        store.reindex()
+        assert [it.id for it in store.dead(task_list)] == [neighbour]
+        assert list(store.dead(escaped(name))) == []
+
+
 def place(task_list, id):
     slot, origin = where(id)
     return f"task_list = '{task_list}' AND slot = {slot} AND origin = {origin} AND id = {text(id)}"
@@ -249,6 +341,19 @@ class TestCells:
         tasks.complete(garbled)
         assert tasks.count(task_list) == 100
 
+    @pytest.mark.parametrize("timestamp", [-(2**62), 2**53, 2**63 - 1])
+    def test_what_has_no_version_is_claimed_and_fails_like_others(self, session, tasks, task_list, timestamp):
+        insert(session, task_list.encode(), b"1", "(0x5468, 0x7b7d, 0x)", f"USING TIMESTAMP {timestamp}")
+        store = tasks._backend
+        for attempts, dead in ((1, False), (2, True)):
+            records = store.claim(task_list, lease=60_000_000, limit=101).records
+            (claimed,) = (it for it in records if it.id == "1")
+            assert claimed.attempts == attempts - 1
+            held = Held(task_list, "1", None, claimed.claim.token)
+            assert store.fail(Failure(held=held, attempts=attempts, last_error="E", dead=dead))
+        assert [it.attempts for it in store.dead(task_list)] == [2]
+        assert tasks.count(task_list) == 100
+
     @pytest.mark.parametrize("timestamp", [0, 1, 2**53 - 1])
     def test_a_strange_time_that_is_one(self, session, tasks, task_list, timestamp):
         insert(session, task_list.encode(), b"1", "(0x54, 0x7b7d, 0x)", f"USING TIMESTAMP {timestamp}")
@@ -263,6 +368,7 @@ class TestCells:
             ("null", 0, None, None),
             ("(3, 0x626f6f)", 3, "boo", None),
             ("(3, 0xeda080)", 3, "\udced\udca0\udc80", None),
+            ("(2147483647, 0x626f6f)", 1_000_000_000, "boo", None),
             ("(3, null)", 3, None, None),
             ("(3)", 3, None, None),
             ("(null, 0x626f6f)", 0, "boo", "attempts is missing or negative"),
@@ -276,6 +382,29 @@ class TestCells:
         assert (found.attempts, found.last_error, found.problem) == (attempts, last_error, problem)
         assert found.meta == NO_META
         tasks.complete(self.read(tasks, task_list))
+
+    def test_as_many_attempts_as_a_cell_can_hold(self, session, tasks, task_list):
+        insert(session, task_list.encode(), b"1", "(0x54, 0x7b7d, 0x)", "USING TIMESTAMP 8")
+        session.execute(
+            f"UPDATE tasks USING TIMESTAMP 9 SET failure = ({2**31 - 1}, 0x45) WHERE {place(task_list, b'1')}"
+        )
+        store = tasks._backend
+
+        def claim(lease):
+            records = store.claim(task_list, lease=lease, limit=101, saved_before=9).records
+            (claimed,) = (it for it in records if it.id == "1")
+            assert claimed.attempts == MAX_ATTEMPTS
+            return Held(task_list, "1", 8, claimed.claim.token)
+
+        held = claim(1)
+        assert store.start(held) is not None
+        held = claim(60_000_000)  # microseconds; its worker was lost
+        assert store.fail(Failure(held=held, attempts=MAX_ATTEMPTS + 1, last_error="E: again"))
+        assert store.find(task_list, "1").attempts == MAX_ATTEMPTS
+        held = claim(60_000_000)
+        assert store.fail(Failure(held=held, attempts=MAX_ATTEMPTS + 1, last_error="E: dead", dead=True))
+        (dead,) = store.dead(task_list)
+        assert (dead.id, dead.attempts, dead.last_error) == ("1", MAX_ATTEMPTS, "E: dead")
 
     def test_a_failure_report_alone_is_no_task(self, session, tasks, task_list):
         session.execute(f"UPDATE tasks SET failure = (1, 0x) WHERE {place(task_list, b'1')}")

@@ -57,6 +57,11 @@ def test_deletions_are_ordered_like_versions(a, b):
         assert deletion_timestamp(a) <= deletion_timestamp(b)
 
 
+def test_the_latest_time_there_is_has_none_after_it():
+    latest = 2**63 - 1  # as somebody may write it
+    assert failure_timestamp(latest) == deletion_timestamp(latest) == latest
+
+
 def test_shared_ids_are_drawn_over_the_whole_spread():
     asked = []
     giver = VersionGiver(lambda: 1_000_000, lambda limit: asked.append(limit) or limit - 1)
@@ -65,10 +70,27 @@ def test_shared_ids_are_drawn_over_the_whole_spread():
     assert asked == [SPREAD]
 
 
+def test_what_was_seen_is_passed_by_a_draw_whoever_may_save():
+    """Another process that saw the same version must not take the same next one."""
+    giver = VersionGiver(lambda: 1_000_000, lambda limit: limit - 1)
+    assert giver.give(1, 2_000_000, shared=False) == 2_000_000 + STEP * SPREAD
+
+
+def test_the_step_that_is_fixed_for_ever():
+    """What is stored leaves this much room between two versions."""
+    assert STEP == 4
+
+
 def test_the_limit_is_refused_and_nothing_is_given():
     giver = VersionGiver(lambda: 0, lambda limit: 0)
     with pytest.raises(InvalidTask, match="far in the future"):
         giver.give(1, VERSION_LIMIT - 1, shared=True)
     assert giver.give(1, None, shared=False) == STEP
+
+
+def test_a_forked_child_has_a_free_lock_and_goes_on_above_what_was_given():
+    giver = VersionGiver(lambda: 0, lambda limit: 0)
+    assert giver.give(1, None, shared=False) == STEP
+    giver._lock.acquire()  # as another thread would have held it at the fork
     giver.forget()
     assert giver.give(1, None, shared=False) == 2 * STEP

@@ -190,6 +190,10 @@ class TestFromVersion1:
         assert other.setup() == []
         (claimed,) = store.claim(task_list, lease=1_000_000, limit=9).records
         assert claimed.id == "1"
+        due_at = claimed.claim.until + 3_600_000_000
+        assert store.release([Held(task_list, "1", claimed.saved_at, claimed.claim.token)], due_at=due_at) == [True]
+        assert store.find(task_list, "1").due_at == due_at
+        assert [it.due_at for it in store.all(task_list)] == [due_at]
 
     def test_eight_in_two_processes_at_once(self, cassandra_server, cassandra_keyspace, old):
         set_up_by_eight(old)

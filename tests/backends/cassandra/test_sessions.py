@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -11,13 +10,14 @@ import time
 import pytest
 
 from atleastonce import TaskStore
+from atleastonce.claims import Held
 from atleastonce.exceptions import ConfigurationError, StoreError
+from atleastonce.ids import new_id
 from atleastonce_cassandra import CassandraStore
 from atleastonce_cassandra.settings import SCHEMA_VERSION
 
-from .helpers import TIMEOUT_S, environment, ids, opened, record
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+from ..children import needs_fork
+from .helpers import TIMEOUT_S, environment, ids, opened, record, where
 
 UNCLOSED = """
 import sys
@@ -187,6 +187,27 @@ class TestACallersSession:
             store.store([record("1", task_list)])
             assert ids(store, task_list) == ["1"]
             store.close()
+
+    @pytest.mark.parametrize("drawn", [True, False])
+    def test_its_pages_may_be_smaller_than_what_we_ask_for(self, theirs, task_list, monkeypatch, drawn):
+        monkeypatch.setattr(theirs, "default_fetch_size", 10)
+        store = CassandraStore.from_session(theirs, timeout=TIMEOUT_S)
+        if drawn:
+            names = [new_id(task_list) for _ in range(60)]
+        else:  # of one shard
+            names = [name for name in (f"chosen {number}" for number in range(9_000)) if where(name) == where("chosen")]
+            names = names[:60]
+        versions = store.store([record(name, task_list, drawn=drawn) for name in names])
+        assert max(versions) - min(versions) == 4 * 59  # else some were taken for lost, and written again
+        claimed = store.claim(task_list, lease=TIMEOUT_S * 1_000_000, limit=100).records
+        assert sorted(it.id for it in claimed) == sorted(names)
+        held = [Held(task_list, it.id, it.saved_at, it.claim.token) for it in claimed]
+        assert None not in store.heartbeat(held)
+        assert store.release(held) == [True] * 60
+        store._client.known.forget()  # so that the claims are read
+        assert store.release(held) == [False] * 60
+        assert store.count(task_list) == 60
+        store.close()
 
     def test_two_stores_on_one_session(self, theirs, task_list):
         one = CassandraStore.from_session(theirs, timeout=TIMEOUT_S)

@@ -1,15 +1,18 @@
-"""What `all` takes out of the registry, and what it never does; by a clock that the test sets."""
+"""What `all` and `claim` take out of the registry, and what they never do; by a clock that the test sets."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from atleastonce import Task, TaskStore, dispatch, perform, redrive
+from atleastonce.claims import Held
 from atleastonce.ids import IdSource
 from atleastonce.record import TaskKey
 from atleastonce.testing import TestClock
-from atleastonce_cassandra import reader
+from atleastonce_cassandra import CassandraStore, reader
 from atleastonce_cassandra.protocol.steps import Unregister
 
 from .helpers import ids, opened, record, registered, where
@@ -17,6 +20,11 @@ from .helpers import ids, opened, record, registered, where
 SLOT = timedelta(minutes=5)
 GRACE = timedelta(hours=1)
 MOMENT = timedelta(seconds=1)
+
+
+class Swept(Task):
+    def execute(self):
+        """Does nothing."""
 
 
 @pytest.fixture
@@ -43,49 +51,63 @@ def there(session, cassandra_keyspace, task_list):
     return lambda: registered(session, cassandra_keyspace, task_list)
 
 
+@pytest.fixture(params=["all", "claim"])
+def read(request, store, task_list):
+    """Reads the list, as `all` or as a redrive does; the ids."""
+
+    def claim():
+        page = store.claim(task_list, lease=60_000_000, limit=1_000)
+        held = [Held(task_list, it.id, it.saved_at, it.claim.token) for it in page.records]
+        assert page.cursor is None
+        assert all(store.release(held, unstarted=True))
+        return sorted(it.id for it in page.records)
+
+    return claim if request.param == "claim" else lambda: ids(store, task_list)
+
+
 def save_and_complete(store, task_list, id):
     store.store([record(id, task_list)])
     store.delete([TaskKey(task_list, id)])
 
 
 class TestSweep:
-    def test_after_the_grace_and_not_before(self, store, clock, draw, task_list, there):
+    def test_after_the_grace_and_not_before(self, store, clock, draw, task_list, there, read):
         id = draw()
         save_and_complete(store, task_list, id)
         for wait in (timedelta(0), SLOT, GRACE):
             clock.advance(wait)
-            assert ids(store, task_list) == []
+            assert read() == []
             assert there() == {where(id)}
         clock.advance(MOMENT)
-        assert ids(store, task_list) == []
+        assert read() == []
         assert there() == set()
-        assert ids(store, task_list) == []
+        assert read() == []
 
-    def test_days_later(self, store, clock, draw, task_list, there):
+    def test_days_later(self, store, clock, draw, task_list, there, read):
         """Then a quorum of every data centre is asked, and not every replica."""
         save_and_complete(store, task_list, draw())
         clock.advance(timedelta(days=2))
-        assert ids(store, task_list) == []
+        assert read() == []
         assert there() == set()
 
-    def test_what_has_a_task_stays(self, store, clock, draw, task_list, there):
+    def test_what_has_a_task_stays(self, store, clock, draw, task_list, there, read):
         first, second = draw(), draw()
         save_and_complete(store, task_list, first)
         store.store([record(second, task_list)])
         clock.advance(timedelta(days=2))
         for _ in range(2):
-            assert ids(store, task_list) == [second]
+            assert read() == [second]
             assert there() == {where(second)}
         assert list(store.all(task_list, saved_before=1)) == []  # none is old enough, but one is there
         assert there() == {where(second)}
 
-    def test_shards_stay(self, store, clock, task_list, there):
+    def test_shards_stay(self, store, clock, task_list, there, read):
         save_and_complete(store, task_list, "mine")
         clock.advance(timedelta(days=2))
-        assert ids(store, task_list) == []
+        assert read() == []
         assert there() == {where("mine")}
 
-    def test_many_at_once(self, store, clock, draw, task_list, there):
+    def test_many_at_once(self, store, clock, draw, task_list, there, read):
         kept = []
         for number in range(40):
             id = draw()
@@ -96,33 +118,33 @@ class TestSweep:
             clock.advance(SLOT)
         clock.advance(GRACE + MOMENT)
         assert len(there()) == 40
-        assert ids(store, task_list) == kept
+        assert read() == kept
         assert there() == {where(id) for id in kept}
 
-    def test_a_place_that_was_swept_is_registered_again(self, store, clock, draw, task_list, there):
+    def test_a_place_that_was_swept_is_registered_again(self, store, clock, draw, task_list, there, read):
         """By the same process, which remembers that it registered it once."""
         id = draw()
         save_and_complete(store, task_list, id)
         clock.advance(SLOT + GRACE + MOMENT)
-        assert ids(store, task_list) == []
+        assert read() == []
         store.store([record(id, task_list)])
         assert there() == {where(id)}
-        assert ids(store, task_list) == [id]
+        assert read() == [id]
 
     def test_a_row_that_comes_after_the_first_read(self, store, open_store, clock, draw, task_list, there, monkeypatch):
         id = draw()
         save_and_complete(store, task_list, id)
         clock.advance(SLOT + GRACE + MOMENT)
         other = open_store(clock=clock)
-        tidy = store._reader._tidy
+        tidy = store._reader.tidy
         seen = []
 
-        def late(empty, orphans):
+        def late(empty, orphans, seconds):
             seen.extend(empty)
             other.store([record(id, task_list)])
-            tidy(empty, orphans)
+            tidy(empty, orphans, seconds)
 
-        monkeypatch.setattr(store._reader, "_tidy", late)
+        monkeypatch.setattr(store._reader, "tidy", late)
         list(store.all(task_list))
         assert len(seen) == 1
         assert there() == {where(id)}
@@ -178,6 +200,39 @@ class TestSweep:
             reading.close()
 
 
+class TestRedriveAlone:
+    """Of those who never read a list but by redriving it."""
+
+    def test_its_registry_shrinks(self, store, clock, draw, task_list, there, monkeypatch):
+        monkeypatch.setattr(CassandraStore, "all", lambda *_, **__: pytest.fail("redrive reads the list too"))
+        tasks = TaskStore(store, clock=clock)
+        perform_here = partial(perform, store=tasks)
+        for _ in range(5):
+            dispatch([Swept(task_list=task_list, id=draw()) for _ in range(3)], perform_here, store=tasks)
+            clock.advance(SLOT)
+        forgotten = draw()
+        dispatch([Swept(task_list=task_list, id=forgotten)], lambda task_hash: None, store=tasks)
+        clock.advance(SLOT + GRACE)
+        assert len(there()) == 6
+        assert redrive(task_list, store=tasks).completed == 1
+        assert there() == {where(forgotten)}  # which was not empty then
+        clock.advance(MOMENT)
+        assert redrive(task_list, store=tasks).left == 0
+        assert there() == set()
+
+    def test_what_could_not_be_swept_is_not_tried_with_every_page(
+        self, store, clock, draw, task_list, there, monkeypatch
+    ):
+        save_and_complete(store, task_list, draw())
+        clock.advance(SLOT + GRACE + MOMENT)
+        tried = []
+        monkeypatch.setattr(store._claimer, "_tidy", lambda empty, *_: tried.append(empty))
+        for _ in range(3):
+            assert store.claim(task_list, lease=60_000_000, limit=1).records == []
+        assert len(tried) == 1
+        assert len(there()) == 1
+
+
 class TestReportsAlone:
     """A row with a failure report and no task: the report came so late that the deletion was forgotten already."""
 
@@ -202,30 +257,30 @@ class TestReportsAlone:
         return write
 
     @pytest.mark.parametrize("drawn", [True, False])
-    def test_it_is_removed_once_it_is_old(self, store, clock, draw, task_list, there, report, drawn):
+    def test_it_is_removed_once_it_is_old(self, store, clock, draw, task_list, there, report, drawn, read):
         id, neighbour = (draw(), draw()) if drawn else ("mine", "mine too")
         store.store([record(id, task_list), record(neighbour, task_list)])
         store.delete([TaskKey(task_list, id)])
         clock.advance(MOMENT)
         is_there = report(id)
         clock.advance(GRACE)
-        assert ids(store, task_list) == [neighbour]
+        assert read() == [neighbour]
         assert is_there()
         clock.advance(MOMENT)
-        assert ids(store, task_list) == [neighbour]
+        assert read() == [neighbour]
         assert not is_there()
         assert where(id) in there()
 
-    def test_a_segment_goes_after_its_last_report(self, store, clock, draw, task_list, there, report):
+    def test_a_segment_goes_after_its_last_report(self, store, clock, draw, task_list, there, report, read):
         id = draw()
         save_and_complete(store, task_list, id)
         clock.advance(SLOT + GRACE)
         is_there = report(id)
         clock.advance(MOMENT)
-        assert ids(store, task_list) == []
+        assert read() == []
         assert there() == {where(id)}
         clock.advance(GRACE)
-        assert ids(store, task_list) == []
+        assert read() == []
         assert not is_there()
-        assert ids(store, task_list) == []
+        assert read() == []
         assert there() == set()

@@ -166,6 +166,16 @@ class TestTaskRb:
         backend.delete([TaskKey(task_list, f"{number:02}") for number in range(20)])
         assert backend.count(task_list) == 0
 
+    def test_a_callers_session_with_small_pages(self, session, task_list, ruby, monkeypatch):
+        monkeypatch.setattr(session, "default_fetch_size", 2)
+        backend = TaskRbTable(Options(keyspace=session.keyspace, timeout=TIMEOUT_S), session=session)
+        for number in range(5):
+            ruby("1", f"Type{number}")
+        assert backend.find(task_list, "1").type == "Type4"
+        backend.delete([TaskKey(task_list, "1")])
+        assert backend.count(task_list) == 0
+        backend.close()
+
     def test_what_the_table_has_no_place_for(self, backend, task_list):
         for fields in ({"run_at": 5}, {"meta": {"k": "v"}}):
             with pytest.raises(InvalidTask, match="no place for run_at and meta"):

@@ -11,12 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from atleastonce.record import TaskRecord
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-forks_with_threads = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # from Python 3.12 on
 
 
 def record(id="1", **fields) -> TaskRecord:
@@ -51,41 +46,6 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.001)
-
-
-def in_child(work: Callable[[], object], seconds: float = 60.0) -> None:
-    """Run `work` in a forked child and fail with what it raised, or when it takes too long."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(reading)
-            work()
-            status = 0
-        except BaseException as error:
-            os.write(writing, repr(error).encode()[:4000])
-        finally:
-            os._exit(status)
-    os.close(writing)
-    try:
-        assert wait_for_child(child, seconds) == 0, os.read(reading, 4000).decode()
-    finally:
-        os.close(reading)
-
-
-def wait_for_child(child: int, seconds: float = 60.0) -> int:
-    """The exit code; a child that takes longer is killed, which gives -9."""
-    deadline = time.monotonic() + seconds
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > deadline:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-            return -9
         time.sleep(0.001)
 
 

@@ -14,7 +14,8 @@ from atleastonce.clock import boot_clock
 from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore, claims, pages
 
-from .helpers import ids, needs_fork, raw, record
+from ..children import needs_fork
+from .helpers import ids, raw, record
 
 MINUTE = 60_000_000
 

@@ -13,7 +13,8 @@ import pytest
 from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore
 
-from .helpers import needs_fork, record
+from ..children import needs_fork
+from .helpers import record
 
 ROUNDS = 100
 ACKS_AT_LEAST = 50  # a round, on average

@@ -20,7 +20,8 @@ from atleastonce.exceptions import InvalidTask, StoreUnavailable
 from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore
 
-from .helpers import environment, ids, in_child, locked, needs_fork, record
+from ..children import in_child, needs_fork
+from .helpers import environment, ids, locked, record
 
 KIB = b"x" * 1024
 

@@ -14,7 +14,8 @@ from atleastonce.record import TaskKey
 from atleastonce_sqlite import SqliteStore, connections, fork
 from atleastonce_sqlite.fork import Gate
 
-from .helpers import environment, forks_with_threads, ids, in_child, locked, needs_fork, record, wait_until
+from ..children import forks_with_threads, in_child, needs_fork
+from .helpers import environment, ids, locked, record, wait_until
 
 pytestmark = [needs_fork, forks_with_threads]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from atleastonce.claims import Failure, Held
 from atleastonce.exceptions import InvalidTask
 from atleastonce.record import NO_META, TaskKey
 from atleastonce_sqlite import SqliteStore
@@ -86,6 +87,7 @@ def test_a_column_of_the_wrong_kind_is_a_problem(three, path, column, value, see
         ("data", "x'61ff0062'", b"a\xff\0b"),
         ("data", "x''", b""),
         ("attempts", "3", 3),
+        ("attempts", "9223372036854775807", 1_000_000_000),
         ("run_at", "0", 0),
         ("meta", "NULL", NO_META),
         ("meta", "'{}'", {}),
@@ -98,6 +100,26 @@ def test_what_can_be_told_is_no_problem(three, path, column, value, seen):
     found = the_garbled(three)
     assert found.problem is None
     assert getattr(found, column) == seen
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_attempts_beyond_all_counting_can_be_counted_on(three, path, lost):
+    """One more of them is written down, by a report and by a lease that ran out."""
+    garble(path, "attempts", "9223372036854775807")
+    if lost:
+        (key,) = (TaskKey("list", "2", it.saved_at) for it in three.all("list") if it.id == "2")
+        for _ in range(2):
+            (claim,) = three.claim_saved([key], lease=1)
+            assert claim is not None
+            three.start(Held("list", "2", key.saved_at, claim.token))
+    page = three.claim("list", lease=60_000_000, limit=10)
+    assert [it.id for it in page.records] == ["1", "2", "3"]
+    given = page.records[1]
+    assert given.claim.worker_lost is lost
+    held = Held("list", "2", given.saved_at, given.claim.token)
+    assert three.fail(Failure(held=held, attempts=given.attempts + 1, last_error="E", dead=True))
+    assert ids(three) == ["1", "3"]
+    assert [it.id for it in three.dead("list")] == ["2"]
 
 
 def test_two_problems_are_both_told(three, path):

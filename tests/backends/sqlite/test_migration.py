@@ -11,7 +11,8 @@ import pytest
 from atleastonce.claims import Failure, Held
 from atleastonce_sqlite import SqliteStore, schema
 
-from .helpers import ids, in_child, needs_fork, raw, record
+from ..children import in_child, needs_fork
+from .helpers import ids, raw, record
 
 # As version 1 made it, to the letter. Never to be changed.
 VERSION_1 = (

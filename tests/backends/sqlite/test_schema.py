@@ -10,7 +10,8 @@ import pytest
 from atleastonce.exceptions import ConfigurationError, StoreError, StoreUnavailable
 from atleastonce_sqlite import SqliteStore, schema
 
-from .helpers import ids, in_child, needs_fork, raw, record
+from ..children import in_child, needs_fork
+from .helpers import ids, raw, record
 
 USES = {
     "store": lambda store: store.store([record()]),

@@ -13,7 +13,8 @@ from atleastonce.testing import TestClock
 from atleastonce_sqlite import SqliteStore
 from atleastonce_sqlite.watermark import FAR_AHEAD_US, SLACK_US
 
-from .helpers import ids, in_child, locked, needs_fork, raw, record
+from ..children import in_child, needs_fork
+from .helpers import ids, locked, raw, record
 
 SETTINGS = "SELECT version_floor, slack_us, owner FROM atleastonce_settings"
 
@@ -223,6 +224,17 @@ def test_a_stored_version_is_passed_whatever_the_clock_says(open_store, clock, p
         connection.execute("UPDATE atleastonce_tasks SET saved_at = ?", (ahead,))
     first, *_ = store.store([record(str(number + 1)) for number in range(size)])
     assert first == ahead + 1
+
+
+def test_a_stored_version_that_is_the_time_now_is_passed(open_store, clock, path):
+    """Another store gave it in this very microsecond, so it is the one that this store was about to give."""
+    store = open_store()
+    for _ in range(3):
+        save(store)
+        clock.advance(timedelta(milliseconds=1))
+    with raw(path) as connection:
+        connection.execute("UPDATE atleastonce_tasks SET saved_at = ?", (clock(),))
+    assert save(store) == clock() + 1
 
 
 def test_of_one_key_twice_the_last_wins_with_the_higher_version(open_store):

@@ -108,6 +108,20 @@ class LeaseClauses(ClaimClauses):
         save(claims, record("a"))
         assert verb(with_claims(handles.open()), held(take_one(claims)))
 
+    @each_verb
+    def test_what_another_object_gave_back_is_held_no_more(
+        self, handles: Handles, claims: ClaimsInterface, verb: Verb
+    ) -> None:
+        """Within the moment in which it was claimed, too: nothing would have to be written to renew it."""
+        save(claims, record("a"))
+        given = take_one(claims)
+        other = with_claims(handles.open())
+        assert list(other.release([held(given)])) == [True]
+        now = take_one(other)
+        assert not verb(claims, held(given))
+        assert take(claims) == list(claims.dead("list")) == []
+        assert other.heartbeat([held(now)]) != [None]
+
     def test_a_heartbeat_renews_the_lease(self, claims: ClaimsInterface, clock: TestClock) -> None:
         claims.store([record("a"), record("b")])
         a, b = take(claims, lease=self.lease_us)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ Address = tuple[str, int]
 
 CHUNK_BYTES = 65_536
 CALL_TIMEOUT_S = 60
+ACCEPTING_TURNS = 5  # of the loop, until whoever was accepted is known here
 SPLIT_S = 0.005  # so that the receiver reads the first bytes alone
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, 0 s: closing sends RST
 
@@ -21,11 +23,14 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, 0 s: closing sends RST
 class Proxy:
     """Listens at one address and passes everything on to another, in a thread of its own, until told otherwise.
 
-    Every method returns when what it says is so.
+    Every method returns when what it says is so. With `tls` it is the end of the clients' TLS, and the server gets what was in it.
     """
 
-    def __init__(self, target: Address, listen: Address = ("127.0.0.1", 0)) -> None:
+    def __init__(
+        self, target: Address, listen: Address = ("127.0.0.1", 0), *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.target = target
+        self._tls = tls
         self.address = listen
         self._delay_s = 0.0
         self._first_bytes = 0
@@ -100,7 +105,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(call(), self._loop).result(CALL_TIMEOUT_S)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, *self.address)
+        self._server = await asyncio.start_server(self._accept, *self.address, ssl=self._tls)
         self.address = self._server.sockets[0].getsockname()[:2]
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -112,15 +117,17 @@ class Proxy:
         connection = Connection(writer, up_writer)
         self._connections.add(connection)
         connection.tasks = [
-            asyncio.create_task(self._pump(reader, up_writer, self._requests)),
-            asyncio.create_task(self._pump(up_reader, writer, self._replies)),
+            asyncio.create_task(self._pump(connection, reader, up_writer, self._requests)),
+            asyncio.create_task(self._pump(connection, up_reader, writer, self._replies)),
         ]
         await asyncio.wait(connection.tasks)
         connection.end()
         self._connections.discard(connection)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event) -> None:
-        with suppress(OSError):  # a side that is gone; the other is told by the end
+    async def _pump(
+        self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event
+    ) -> None:
+        try:
             while data := await reader.read(CHUNK_BYTES):
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
@@ -131,7 +138,9 @@ class Proxy:
                 writer.write(data[self._first_bytes :])
                 await writer.drain()
             await gate.wait()
-            writer.write_eof()
+            writer.write_eof() if writer.can_write_eof() else writer.close()
+        except OSError:  # a side is gone; the other may be waiting for an answer, and must hear of it
+            connection.reset()
 
     async def _cut(self) -> None:
         connections = list(self._connections)
@@ -143,6 +152,12 @@ class Proxy:
 
     async def _refuse(self) -> None:
         if self._server is not None:
+            for listening in self._server.sockets:
+                self._loop.remove_reader(listening)
+            for _ in range(
+                ACCEPTING_TURNS
+            ):  # who was accepted already gets a transport, which a closed server would not give
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
         await self._cut()
@@ -187,6 +202,8 @@ class Connection:
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """Close with RST."""
+    held = writer.get_extra_info("socket")
     with suppress(OSError):  # closed already
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        if held is not None:  # as it is after the end of TLS
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     writer.transport.abort()

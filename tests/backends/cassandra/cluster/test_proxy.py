@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .proxy import Proxy
+from .proxy import RESET_ON_CLOSE, Proxy
 
 DEADLINE_S = 30
 SHORT_S = 0.2  # long enough to see that nothing comes
@@ -95,6 +95,21 @@ def test_the_end_is_passed_on(proxy: Proxy, client: socket.socket) -> None:
     client.shutdown(socket.SHUT_WR)
     assert client.recv(1) == b""
     until(lambda: proxy.connections == 0)
+
+
+def test_a_reset_is_passed_on_to_a_client_that_waits_for_an_answer() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        with Proxy(server.getsockname()) as proxy, connect(proxy) as client:
+            accepted, _ = server.accept()
+            client.sendall(b"x")
+            assert accepted.recv(1) == b"x"
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            accepted.close()
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+            until(lambda: proxy.connections == 0)
 
 
 def test_cut_resets_and_takes_new_ones(proxy: Proxy, client: socket.socket) -> None:

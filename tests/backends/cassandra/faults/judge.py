@@ -49,6 +49,7 @@ class Trial:
         self.rows.append(
             Row(
                 fault,
+                len(load.lists),  # a thread or process each
                 journal.acks,
                 len(lost),
                 len(resurrected),

@@ -9,9 +9,10 @@ import attrs
 
 @attrs.frozen
 class Row:
-    """What a fault did. Times in seconds."""
+    """What a fault did. Times in seconds; `under_way`: calls at any moment, each of one of the verbs in the table's title."""
 
     fault: str
+    under_way: int
     acked: int
     lost: int
     resurrected: int
@@ -24,6 +25,7 @@ class Row:
 
 HEAD = (
     "fault",
+    "under way",
     "acked",
     "lost",
     "resurrected",
@@ -40,6 +42,7 @@ def lines(rows: Iterable[Row]) -> list[str]:
     cells = [
         (
             row.fault,
+            str(row.under_way),
             f"{row.acked:,}",
             str(row.lost),
             str(row.resurrected),

@@ -32,7 +32,7 @@ class Process:
     def restart(self) -> None:
         """A new process on the same machine."""
         self.clock = self._world.rules.clock(self.elapsed, self.wall)
-        self.client = Client(self.clock, self._world.draw)
+        self.client = Client(self.clock, self._world.draw, self._world.token)
         self.life = getattr(self, "life", 0) + 1
 
     def elapsed(self) -> int:

@@ -6,23 +6,33 @@ All are generators; each `yield` is a moment at which anything else may happen.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, NamedTuple
+from typing import Any
 
+from atleastonce.exceptions import StoreUnavailable
 from atleastonce_cassandra.protocol.clock import MAX_PAUSE_US
 from atleastonce_cassandra.protocol.places import Place
 from atleastonce_cassandra.protocol.steps import (
+    Bury,
     Delete,
+    Found,
     Measure,
     Read,
+    ReadClaims,
     ReadEmpty,
+    ReadRows,
+    ReadVersions,
     Register,
+    RegisterDead,
+    Report,
     Stored,
+    Swap,
     Unregister,
     Wait,
     Write,
 )
+from atleastonce_cassandra.protocol.versions import deletion_timestamp, failure_timestamp
 
-from .cells import deleted, has_task, inserted, is_row, registered
+from .cells import deleted, has_task, inserted, is_row, registered, updated
 from .clients import Process
 from .replicas import Mutation, Refused
 
@@ -30,13 +40,9 @@ DEADLINE_US = 60_000_000
 """Of all tries of one request together."""
 
 
-class Report(NamedTuple):
-    """Write a failure report. A step of the simulation's own until the protocol has one."""
-
-    place: Place
-    id: bytes
-    version: int
-    attempts: int
+def dead_of(place: Place) -> Place:
+    """Where the dead letters of a place are: in tables of their own, which here are a list of its own."""
+    return place._replace(task_list=b"dead")
 
 
 def play(world, process: Process, steps: Generator) -> Generator[None, None, Any]:
@@ -55,7 +61,7 @@ def play(world, process: Process, steps: Generator) -> Generator[None, None, Any
             send = steps.send
             if world.always_yields or chance.percent(60):
                 yield
-        except Refused as error:
+        except StoreUnavailable as error:
             argument = error
             send = steps.throw
         if process.elapsed() - began > MAX_PAUSE_US and type(step) is not Measure:  # which judges its own duration
@@ -132,9 +138,57 @@ def _unregister(world, process: Process, step: Unregister) -> Generator:
     yield from _write(world, process, [((step.place, None), deleted(step.timestamp, world.now))])
 
 
+def _read_rows(world, process: Process, step: ReadRows) -> Generator:
+    found = world.cluster.read(process.dc, [(step.place, id) for id in step.ids])
+    return {
+        key[1]: Found(key[1], (b"T", entry.task[1], b""), entry.failure[1][:2] or None, entry.task[0])
+        for key, entry in found.items()
+        if has_task(entry)
+    }
+    yield
+
+
+def _read_versions(world, process: Process, step: ReadVersions) -> Generator:
+    each = step.everywhere and world.scenario.read_each
+    found = world.cluster.read(process.dc, [(step.place, id) for id in step.ids], each=each)
+    return {key[1]: entry.task[0] for key, entry in found.items() if has_task(entry)}
+    yield
+
+
+def _read_claims(world, process: Process, step: ReadClaims) -> Generator:
+    return world.claims.read(step)
+    yield
+
+
+def _swap(world, process: Process, step: Swap) -> Generator:
+    return world.claims.send(step)
+    yield
+
+
 def _report(world, process: Process, step: Report) -> Generator:
-    entry = world.rules.report(world, process, step)
-    yield from _write(world, process, [((step.place, step.id), entry)])
+    mutation = [
+        (
+            (step.place, one.id),
+            updated(failure_timestamp(one.version), (one.attempts, one.error.decode(), one.version)),
+        )
+        for one in step.failures
+    ]
+    yield from _write(world, process, mutation)
+
+
+def _register_dead(world, process: Process, step: RegisterDead) -> Generator:
+    yield from _write(world, process, [((dead_of(step.place), None), registered(step.timestamp))])
+
+
+def _bury(world, process: Process, step: Bury) -> Generator:
+    yield from _write(world, process, buried(world, step))
+
+
+def buried(world, step: Bury) -> Mutation:
+    """Of both tables, at once, or only a copy."""
+    id, task, _, version = step.found
+    copy = (dead_of(step.place), id), inserted(version, task[1])
+    return [copy] if step.only_copy else [copy, ((step.place, id), deleted(deletion_timestamp(version), world.now))]
 
 
 def _wait(world, process: Process, step: Wait) -> Generator:
@@ -152,6 +206,12 @@ PERFORM = {
     Delete: _delete,
     ReadEmpty: _read_empty,
     Unregister: _unregister,
+    ReadRows: _read_rows,
+    ReadVersions: _read_versions,
+    ReadClaims: _read_claims,
+    Swap: _swap,
     Report: _report,
+    RegisterDead: _register_dead,
+    Bury: _bury,
     Wait: _wait,
 }

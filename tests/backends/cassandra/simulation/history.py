@@ -46,6 +46,14 @@ class Completed(NamedTuple):
     sent: int
 
 
+class Told(NamedTuple):
+    """A failure report that was acknowledged, so counted."""
+
+    key: tuple
+    version: int
+    attempts: int
+
+
 class History:
     """Of one run."""
 
@@ -54,6 +62,8 @@ class History:
         self.held: list[Held] = []
         self.completed: list[Completed] = []
         self.acked_completes: list[tuple[tuple, int, int, int, int]] = []  # key, version, sent, acked, dc
+        self.buried: list[Completed] = []  # as the former, to the dead letters
+        self.told: list[Told] = []
         self.findings: list[str] = []
         self.refused = 0
 

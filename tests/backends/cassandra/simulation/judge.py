@@ -6,15 +6,20 @@
    each by itself: by a quorum of the data centre that it was saved in, and by all replicas together (as after a repair);
 2. *completed*: somebody sent a complete who had this very save: one of the versions that it was written at, with its
    content, handed over or read after the save began;
-3. *superseded*: another save of the key, later or concurrent (it ended after this one began; a save that failed or crashed
+3. *dead*: somebody who had this very save moved it to the dead letters, and there it is found;
+4. *superseded*: another save of the key, later or concurrent (it ended after this one began; a save that failed or crashed
    never ended: its outcome is unknown for ever), was written at a higher version, and that save is itself pending,
-   completed, or superseded in turn. (At equal versions nobody is superseded: the draw is there to keep them apart.)
+   completed, dead, or superseded in turn. (At equal versions nobody is superseded: the draw is there to keep them apart.)
 
 Also lost: what an `all` did not return, though it was acknowledged in the same data centre before that began and nobody else
 ever touched the key.
 
 **RESURRECTED**: a version is visible though a complete of it, or of a newer one, was acknowledged in that data centre before the
 reading began (at the end: anywhere), and its save had ended before that complete was sent, or the completer had this very save.
+
+Moving a task to the dead letters counts as completing it; and what was completed must not be found dead.
+
+**MISCOUNTED**: a pending version shows fewer failed attempts than reports of it were acknowledged, or than one of them said.
 
 **RUNS AGAIN** (allowed, counted): a save's content is read, or is pending at the end, after somebody who had it sent a complete.
 
@@ -30,7 +35,8 @@ measurement, or, where the save had to register its place, since the save began:
 from __future__ import annotations
 
 from .cells import NO_FAILURE, has_task, is_row
-from .history import Saved
+from .driver import dead_of
+from .history import Completed, Saved
 
 
 def judge_reading(world, process, began: int, seen: dict) -> None:
@@ -46,7 +52,8 @@ def judge_reading(world, process, began: int, seen: dict) -> None:
     for saved in history.saves:
         if saved.acked < began and saved.dc == process.dc and saved.key not in seen and not saved.excused:
             touched = any(other.key == saved.key and other is not saved for other in history.saves)
-            if not touched and not any(c.held.key == saved.key for c in history.completed):
+            ended = (*history.completed, *history.buried)
+            if not touched and not any(c.held.key == saved.key for c in ended):
                 history.findings.append(f"LOST: all() in {process.dc} missed {saved.key}")
 
 
@@ -57,8 +64,9 @@ def judge(world) -> list[str]:
     whole = cluster.merged(lambda _: True)
     views = [cluster.read_all(dc, lambda _: True) for dc in range(len(cluster.members))]
 
-    def is_visible(view: dict, saved: Saved) -> bool:
-        row, place = view.get(saved.key), view.get((saved.key[0], None))
+    def is_visible(view: dict, saved: Saved, *, dead: bool = False) -> bool:
+        where = dead_of(saved.key[0]) if dead else saved.key[0]
+        row, place = view.get((where, saved.key[1])), view.get((where, None))
         return (
             row is not None
             and place is not None
@@ -69,7 +77,9 @@ def judge(world) -> list[str]:
         )
 
     def is_accounted(view: dict, saved: Saved, depth: int = 6) -> bool:
-        if is_visible(view, saved) or is_completed(history, saved):
+        if is_visible(view, saved) or had(history.completed, saved):
+            return True
+        if had(history.buried, saved) and is_visible(view, saved, dead=True):
             return True
         highest = saved.versions[-1]
         return depth > 0 and any(
@@ -88,7 +98,7 @@ def judge(world) -> list[str]:
         if not (is_accounted(whole, saved) and is_accounted(views[saved.dc], saved)):
             findings.append(f"LOST: {saved.key} {saved.versions} {saved.cell!r}: row {whole.get(saved.key)}")
     for key, entry in whole.items():
-        if key[1] is None:
+        if key[1] is None or key[0] == dead_of(key[0]):
             continue
         if has_task(entry):
             if _is_resurrected(history, key, entry.task, world.step + 1, None):
@@ -98,6 +108,10 @@ def judge(world) -> list[str]:
             failure = entry.failure[1]
             if entry.failure[0] > entry.deleted[0] and failure != NO_FAILURE and failure[2] != entry.task[0]:
                 findings.append(f"MIXED: {key} {entry}")
+            told = [one.attempts for one in history.told if (one.key, one.version) == (key, entry.task[0])]
+            shown = failure[0] if entry.failure[0] > entry.deleted[0] else 0
+            if told and shown < max(len(told), *told):
+                findings.append(f"MISCOUNTED: {key} {entry} {told}")
         elif is_row(entry) and entry.deleted[0] >= 0:
             findings.append(f"LEFTOVER: {key} {entry}")
     if history.refused:
@@ -105,14 +119,14 @@ def judge(world) -> list[str]:
     return findings
 
 
-def is_completed(history, saved: Saved) -> bool:
-    """Whether somebody who had this save sent a complete."""
+def had(ended: list[Completed], saved: Saved) -> bool:
+    """Whether somebody who had this save ended it so."""
     return any(
         done.held.key == saved.key
         and done.held.cell == saved.cell
         and done.held.version in saved.versions
         and done.held.since >= saved.began
-        for done in history.completed
+        for done in ended
     )
 
 
@@ -124,6 +138,6 @@ def _is_resurrected(history, key: tuple, task: tuple[int, bytes], began: int, dc
         for saved in history.saves:
             if saved.key != key or saved.cell != cell or version not in saved.versions:
                 continue
-            if saved.acked < sent or (done_version == version and is_completed(history, saved)):
+            if saved.acked < sent or (done_version == version and had([*history.completed, *history.buried], saved)):
                 return True
     return False

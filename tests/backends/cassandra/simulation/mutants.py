@@ -8,11 +8,23 @@ from typing import Any
 import pytest
 from attrs import evolve, field, frozen
 
-from atleastonce_cassandra.protocol import clock, complete, measure, places, save, sweep, versions
+from atleastonce_cassandra.protocol import clock, complete, fail, measure, places, save, sweep, versions
 from atleastonce_cassandra.protocol.places import SHARD_SLOT
-from atleastonce_cassandra.protocol.steps import Delete, Read, Register, Stored, Unregister, Write
+from atleastonce_cassandra.protocol.state import State
+from atleastonce_cassandra.protocol.steps import (
+    Bury,
+    Delete,
+    Failed,
+    Read,
+    ReadEmpty,
+    Register,
+    Report,
+    Stored,
+    Unregister,
+    Write,
+)
 
-from . import driver
+from . import driver, failing
 from .cells import NEVER, NOT_DELETED, Entry, inserted, updated
 from .rules import Rules
 from .scenario import HOUR, Scenario
@@ -136,6 +148,23 @@ def not_measured(client, place):
     client.registered.add(place)
 
 
+def not_registered(client, place):
+    yield from measure.measure(client)
+
+
+def emptiness(believed: Callable[[bool | None], bool]) -> Change:
+    """A sweep makes something else of what its second reading answers."""
+    original = sweep.sweep
+
+    def swept(client, place, first_read_began):
+        return altered(
+            original(client, place, first_read_began),
+            answer_of=lambda step, answer: believed(answer) if type(step) is ReadEmpty else answer,
+        )
+
+    return lambda patch: patch.setattr(sweep, "sweep", swept)
+
+
 def unregistered_at(timestamp: Callable[[Any, int], int]) -> Change:
     """A sweep deletes with another timestamp: of the client and of when the first read began."""
     original = sweep.sweep
@@ -178,18 +207,49 @@ def blind_completed_now(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(driver.PERFORM, Delete, performed)
 
 
-def reported_as(entry: Callable[[Any, Any], Entry]) -> Change:
+def reported_as(entry: Callable[[Any, Failed], Entry]) -> Change:
     """A failure report writes something else."""
 
     def report(world, process, step):
-        return entry(world, step)
+        mutation = [((step.place, one.id), entry(world, one)) for one in step.failures]
+        yield from driver._write(world, process, mutation)
 
-    return lambda patch: patch.setattr(Rules, "report", staticmethod(report))
+    return lambda patch: patch.setitem(driver.PERFORM, Report, report)
 
 
-def _whole_row(world, step, timestamp):
-    cell = next(held.cell for held in world.history.held if held.version == step.version)
-    return Entry(timestamp, (timestamp, cell), (timestamp, (step.attempts, "boom", step.version)), NOT_DELETED)
+def _whole_row(world, one, timestamp):
+    cell = next(held.cell for held in world.history.held if held.version == one.version)
+    return Entry(timestamp, (timestamp, cell), (timestamp, (one.attempts, "boom", one.version)), NOT_DELETED)
+
+
+def moved_at_once(client, place, found, attempts, error):
+    began = yield from fail.register_dead(client, place)
+    yield Bury(place, found, attempts, error, began)
+
+
+def uncounted(client, place, id, holding, failure, refused=None):
+    """A failure is written to the row alone: what is there, and one more."""
+    found = yield from failing.find(place, id)
+    if found is None or found.version != holding.version:
+        return None
+    state = State(found.version, attempts=failure.attempts, error=b"E")
+    yield from fail.report(client, place, found, failure, state)
+    return state
+
+
+def any_number_is_written(holding, failure, copied):
+    """Whether the attempt is counted already is not looked at."""
+
+    def decide(old):
+        state = holding.state(old)
+        return None if state is None else state._replace(attempts=failure.attempts, error=b"E")
+
+    return decide
+
+
+def not_registered_dead(client, place):
+    return client.clock.now()
+    yield
 
 
 class WallClock(clock.ServerClock):
@@ -235,6 +295,12 @@ MUTANTS = {
     "not further ahead when invisible": Mutant(
         scenario_name="user ids", change=replaced(save, "FIRST_AHEAD_US", 0), shows=("STUCK",), setting={"passing": 0}
     ),
+    "not further ahead each time": Mutant(
+        scenario_name="user ids", change=replaced(save, "AHEAD_FACTOR", 1), shows=("STUCK",), setting={"passing": 0}
+    ),
+    "not a minute ahead": Mutant(
+        scenario_name="user ids", change=replaced(save, "MAX_AHEAD_US", 1_000_000), shows=("REFUSED",)
+    ),
     "not above the version that was seen": Mutant(
         scenario_name="user ids",
         change=verified_by(lambda stored, row: stored if stored == (row.version, row.cell) else Stored(0, stored.cell)),
@@ -245,6 +311,9 @@ MUTANTS = {
         scenario_name="user ids, two centres", instead={"read_each": False}
     ),
     # registration
+    "places are not registered": Mutant(
+        scenario_name="drawn ids, slots end", change=replaced(save, "register", not_registered)
+    ),
     "no second registration": Mutant(
         scenario_name="drawn ids, slots end", change=replaced(save, "slot_at", lambda now: Same())
     ),
@@ -281,6 +350,17 @@ MUTANTS = {
     "shards are swept": Mutant(
         scenario_name="everything, for days", change=replaced(sweep, "closed_for_us", lambda place, now: 30 * HOUR)
     ),
+    "a sweep does not read again": Mutant(
+        scenario_name="drawn ids, two centres", change=emptiness(lambda answer: True)
+    ),
+    "no answer is taken for empty": Mutant(
+        scenario_name="drawn ids, two centres", change=emptiness(lambda answer: answer is None or answer)
+    ),
+    "a sweep takes an old slot for settled at once": Mutant(
+        scenario_name="a replica loses its tail",
+        change=replaced(sweep, "SETTLED_US", 0),
+        setting={"reindexed": False},
+    ),
     # complete
     "a deletion has the version's own timestamp": Mutant(
         scenario_name="user ids, faults",
@@ -296,23 +376,43 @@ MUTANTS = {
     # failure reports
     "a failure report has the timestamp of now": Mutant(
         scenario_name="user ids, faults",
-        change=reported_as(lambda world, step: updated(world.now, (step.attempts, "boom", step.version))),
+        change=reported_as(lambda world, one: updated(world.now, (one.attempts, "boom", one.version))),
         shows=("LEFTOVER", "MIXED"),
     ),
     "a failure report inserts the row, now": Mutant(
         scenario_name="user ids, faults",
-        change=reported_as(lambda world, step: _whole_row(world, step, world.now)),
+        change=reported_as(lambda world, one: _whole_row(world, one, world.now)),
         shows=("RESURRECTED", "LOST"),
     ),
     "a failure report inserts the row": Mutant(
         scenario_name="everything, for days",
-        change=reported_as(lambda world, step: _whole_row(world, step, step.version + 1)),
+        change=reported_as(lambda world, one: _whole_row(world, one, one.version + 1)),
         shows=("RESURRECTED", "LOST"),
     ),
     "a save leaves the failure as it is": Mutant(
         scenario_name="user ids, faults",
         change=replaced(driver, "inserted", lambda timestamp, cell: inserted(timestamp, cell)._replace(failure=NEVER)),
         shows=("MIXED",),
+    ),
+    "a failure is counted by reading and writing": Mutant(
+        scenario_name="re-saves",
+        change=replaced(failing, "tell", uncounted),
+        shows=("MISCOUNTED",),
+    ),
+    "a failure is counted whatever was counted meanwhile": Mutant(
+        scenario_name="re-saves",
+        change=replaced(fail, "failed", any_number_is_written),
+        shows=("MISCOUNTED",),
+    ),
+    "dead letters are not registered": Mutant(
+        scenario_name="user ids, faults", change=replaced(fail, "register_dead", not_registered_dead)
+    ),
+    "a task is moved to the dead letters without a copy": Mutant(
+        scenario_name="drawn ids, faults", change=replaced(fail, "bury", moved_at_once)
+    ),
+    "a task that is moved is deleted now": Mutant(
+        scenario_name="re-saves",
+        change=replaced(driver, "deletion_timestamp", lambda version: version + versions.STEP * versions.SPREAD),
     ),
     # versions
     "versions are not drawn": Mutant(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from atleastonce.claiming import CAS_TRIES
 from atleastonce.exceptions import StoreUnavailable
+from atleastonce_cassandra.protocol.hold import Holding
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, SLOT_US, Place
-from atleastonce_cassandra.protocol.steps import Row
+from atleastonce_cassandra.protocol.steps import Bury, Row
 
-from . import judge
+from . import failing, judge
 from .cells import has_task, is_row
 from .clients import Process
-from .driver import Report, play
-from .history import Completed, Held, Saved
+from .driver import play
+from .history import Completed, Held, Saved, Told
 from .replicas import Refused
 
 LIST = b"list"
 SHARD = Place(LIST, SHARD_SLOT, 0)
 GRACE_US = 3_600_000_000
+MAX_ATTEMPTS = 3
 SKEW_US = 120_000_000  # what the clocks may be apart besides a freeze: the grace covers both together
 
 
@@ -93,19 +96,26 @@ def complete_blind(world, process: Process) -> Generator:
 
 
 def report(world, process: Process) -> Generator:
-    """A holder reports that it failed."""
+    """A holder who has no claim reports that it failed: as the next attempt, for the last one perhaps, until it is counted."""
     held = _any_held(world)
-    if held is not None:
-        place, id = held.key
-        step = Report(place, id, held.version, 1 + world.chance.below(3))
-
-        def steps():
-            yield step
-
-        try:
-            yield from play(world, process, steps())
-        except Refused:
-            return
+    if held is None:
+        return
+    place, id = held.key
+    most = 1 if world.chance.percent(world.scenario.deadly) else MAX_ATTEMPTS
+    began = world.step
+    try:
+        yield from play(world, process, world.rules.prepare(process.client))
+        for _ in range(CAS_TRIES):
+            found = yield from play(world, process, failing.find(place, id))
+            if found is None or found.version != held.version:
+                return
+            failure = failing.told(failing.attempts_of(found) + 1, most, f"E {world.new_cell()!r}")
+            steps = failing.tell(process.client, place, id, Holding(held.version, None), failure)
+            if (yield from _burying(world, process, steps, place, began)) is not None:
+                world.history.told.append(Told(held.key, held.version, failure.attempts))
+                return
+    except StoreUnavailable:
+        return
 
 
 def read_and_sweep(world, process: Process) -> Generator:
@@ -114,9 +124,7 @@ def read_and_sweep(world, process: Process) -> Generator:
     seen: dict = {}
     try:
         yield from play(world, process, rules.prepare(process.client))
-        places = [
-            key[0] for key, entry in cluster.read_all(process.dc, lambda key: key[1] is None).items() if is_row(entry)
-        ]
+        places = [key[0] for key, entry in cluster.read_all(process.dc, _is_registration).items() if is_row(entry)]
         for place in sorted(places):
             yield
             first_read_began = process.clock.now()
@@ -134,6 +142,10 @@ def read_and_sweep(world, process: Process) -> Generator:
     except StoreUnavailable:
         return
     judge.judge_reading(world, process, began, seen)
+
+
+def _is_registration(key: tuple) -> bool:
+    return key[1] is None and key[0].task_list == LIST
 
 
 def _any_held(world) -> Held | None:
@@ -177,6 +189,34 @@ def _noting(world, process: Process, steps: Generator, place: Place, id: bytes) 
         return
     for held in noted:
         world.history.acked_completes.append((held.key, held.version, sent, world.step, process.dc))
+
+
+def _burying(world, process: Process, steps: Generator, place: Place, began: int) -> Generator:
+    """Play a failure report; whoever moves a task to the dead letters has what it moves."""
+    history = world.history
+
+    def watched():
+        answer = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if type(step) is not Bury or step.only_copy:
+                answer = yield step
+                continue
+            key, version = (place, step.found.id), step.found.version
+            if any(
+                done[:2] == (key, version) and done[3] < began and done[4] == process.dc
+                for done in history.acked_completes
+            ):
+                history.findings.append(f"RESURRECTED: {key} {version} is dead, and was completed")
+            sent, held = world.step, Held(key, version, step.found.task[1], world.step)
+            history.buried.append(Completed(held, sent))
+            answer = yield step
+            history.acked_completes.append((key, version, sent, world.step, process.dc))
+
+    return (yield from play(world, process, watched()))
 
 
 OPERATIONS = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from atleastonce_cassandra.protocol import clock, complete, save, sweep, versions
-
-from .cells import updated
+from atleastonce_cassandra.protocol import clock, complete, save, sweep
 
 
 class Rules:
@@ -18,11 +16,6 @@ class Rules:
         self.complete = complete.complete
         self.sweep = sweep.sweep
         self.is_sweepable = sweep.is_sweepable
-
-    @staticmethod
-    def report(world, process, step):
-        """What a failure report writes."""
-        return updated(versions.failure_timestamp(step.version), (step.attempts, "boom", step.version))
 
     @staticmethod
     def give(process, count, floor, shared):

@@ -40,6 +40,8 @@ class Scenario:
     user_ids: tuple[bytes, ...] = (b"u",)
     same_cell: float = 0
     """How likely a holder saves the same content anew."""
+    deadly: float = 30
+    """How likely a failure is the last one that its task may have."""
     landing: float = 15
     """How likely something that was on its way arrives next."""
     timeouts: float = 0

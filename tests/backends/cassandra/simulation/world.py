@@ -12,6 +12,7 @@ from .operations import NEED_HELD, OPERATIONS, read_and_sweep
 from .replicas import Cluster
 from .rules import Rules
 from .scenario import Scenario
+from .transactions import Transactions
 
 EPOCH_US = 1_700_000_100_000_000  # a slot begins
 MAX_STEPS = 1_000
@@ -38,12 +39,13 @@ class World:
         self.saved_of: dict = {}
         self.cluster = Cluster(chance, scenario.dcs, scenario.gc_grace_us, read_repair=scenario.read_repair)
         self.cluster.write_level = scenario.write_level
+        self.claims = Transactions(chance, scenario.timeouts)
         self.now = EPOCH_US + chance.below(300_000_000)
         self.cluster.advance(self.now)
         skew = scenario.server_skew_us
         self._skews = [chance.below(skew + 1) - skew // 2 for _ in self.cluster.everyone]
         self.draw = chance.below
-        self._ids = self._cells = 0
+        self._ids = self._cells = self._tokens = 0
         self.operations: list[tuple[Process, int, Generator]] = []
         self.processes = [self._process(number) for number in range(scenario.processes)]
 
@@ -55,6 +57,11 @@ class World:
     def server_now(self, process: Process) -> int:
         """What the clock of some server of its data centre shows."""
         return self.now + self._skews[self.chance.choose(self.cluster.members[process.dc])]
+
+    def token(self) -> str:
+        """Of a claim; like no other."""
+        self._tokens += 1
+        return f"token {self._tokens}"
 
     def new_id(self) -> bytes:
         """An id that nobody else draws."""
@@ -110,6 +117,7 @@ def run(scenario: Scenario, seed: int, rules: Rules) -> World:
             world.start(OPERATIONS[name](world, process), process)
         elif cluster.pending and percent(scenario.landing):
             cluster.land_one()
+            world.claims.land_one()
         elif operations:
             world.resume(chance.below(len(operations)))
         if percent(scenario.passing):
