@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -32,8 +33,9 @@ def held(it: TaskRecord) -> Held:
     return Held(it.task_list, it.id, it.saved_at, it.claim.token)
 
 
-def work(store: ClaimsInterface, task_list: str, round_: int, say: Callable[[str], None]) -> None:
+def work(open_store: Callable[[], ClaimsInterface], task_list: str, round_: int, say: Callable[[str], None]) -> None:
     """Save, claim, begin, fail, bury, release and complete for ever; tell of each step before and after it."""
+    store = open_store()
     drawn = random.Random(round_)
 
     def tell(word: str, it: TaskRecord, number: int = 0) -> None:
@@ -183,7 +185,7 @@ def kill_at_random_moments(open_store: Open, task_list: str, rounds: int, ledger
     ledger = ledger or Ledger()
     now = NOW
     for round_ in range(rounds):
-        child = Telling(lambda say, round_=round_, now=now: work(open_store(now), task_list, round_, say))  # type: ignore[misc]
+        child = Telling(partial(work, partial(open_store, now), task_list, round_))
         try:
             child.wait_for_lines(drawn.randrange(20, 200))
             time.sleep(drawn.random() * DOUBT_S)

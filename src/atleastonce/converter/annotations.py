@@ -268,9 +268,8 @@ def holds_any(tp: Any, seen: frozenset[type] = frozenset()) -> bool:
         return tp not in seen and any(holds_any(f.type, seen | {tp}) for f in nested_fields(tp))
     if is_union(tp) and {"integer", "number"} <= kinds(tp):
         return True
-    return tp is Any or any(
-        holds_any(arg, seen) for arg in get_args(tp)
-    )  # what is no type, as in a Literal, holds nothing
+    # What is no type, as in a Literal, holds nothing.
+    return tp is Any or any(holds_any(arg, seen) for arg in get_args(tp))
 
 
 def is_recursive(tp: Any, seen: frozenset[type] = frozenset()) -> bool:

@@ -8,7 +8,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
-from statistics import median
 
 import attrs
 
@@ -17,7 +16,7 @@ from atleastonce import TaskStore
 from ..cluster.three import ThreeNodes
 from .claimer import Claimer, Tenure
 from .journal import Journal
-from .judge import AFTER_S, BEFORE_S, RECOVERY_S, SLACK_S, TIMEOUT_S, recovery
+from .judge import AFTER_S, BEFORE_S, RECOVERY_S, SLACK_S, TIMEOUT_S, row_of
 from .table import Row
 
 STORES = 3
@@ -72,20 +71,7 @@ class ClaimTrial:
 
         lost = journal.saved - journal.completing - dead.keys() - there
         resurrected = {it.id for it in tenures if it.asked > completed.get(it.id, it.asked)} | journal.completed & there
-        self.rows.append(
-            Row(
-                fault,
-                CLAIMERS,
-                journal.acks,
-                len(lost),
-                len(resurrected),
-                len(journal.failures),
-                median(failure.seconds for failure in journal.failures) if journal.failures else 0.0,
-                max((failure.seconds for failure in journal.failures), default=0.0),
-                journal.slowest,
-                recovery(journal, ended),
-            )
-        )
+        self.rows.append(row_of(fault, CLAIMERS, journal, len(lost), len(resurrected), ended))
         print(  # noqa: T201 - shown with -rA
             f"{len(tenures)} claims, {sum(claimer.lost_claims for claimer in claimers)} of them lost, {len(dead)} dead, "
             f"errors: {dict(Counter(f'{it.verb}: {it.error}' for it in journal.failures))}"

@@ -46,24 +46,29 @@ class Trial:
         journal = load.journal
         lost = journal.saved - journal.completing - there | journal.missed
         resurrected = journal.completed & there
-        self.rows.append(
-            Row(
-                fault,
-                len(load.lists),  # a thread or process each
-                journal.acks,
-                len(lost),
-                len(resurrected),
-                len(journal.failures),
-                median(failure.seconds for failure in journal.failures) if journal.failures else 0.0,
-                max((failure.seconds for failure in journal.failures), default=0.0),
-                journal.slowest,
-                recovery(journal, ended),
-            )
-        )
+        under_way = len(load.lists)  # a thread or process each
+        self.rows.append(row_of(fault, under_way, journal, len(lost), len(resurrected), ended))
         assert not lost
         assert not resurrected
         check_errors(journal)
         return journal
+
+
+def row_of(fault: str, under_way: int, journal: Journal, lost: int, resurrected: int, ended: float) -> Row:
+    """The fault's row in the table; it ended at that moment."""
+    seconds = [failure.seconds for failure in journal.failures]
+    return Row(
+        fault,
+        under_way,
+        journal.acks,
+        lost,
+        resurrected,
+        len(seconds),
+        median(seconds) if seconds else 0.0,
+        max(seconds, default=0.0),
+        journal.slowest,
+        recovery(journal, ended),
+    )
 
 
 def recovery(journal: Journal, ended: float) -> float:

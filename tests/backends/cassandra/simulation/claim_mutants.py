@@ -10,7 +10,8 @@ from atleastonce_cassandra.protocol.state import State
 from atleastonce_cassandra.protocol.steps import Change, ReadClaims, ReadVersions, Report, Swap
 
 from . import failing
-from .mutants import WallClock, altered, any_number_is_written
+from .altering import altered
+from .mutants import WallClock, any_number_is_written
 
 
 def plain_writes(client, place, wanted, seen, unclear=None):
@@ -29,16 +30,12 @@ def plain_writes(client, place, wanted, seen, unclear=None):
 
 def believed_lost(client, place, wanted, seen, unclear=None):
     """What is not answered is taken for applied."""
-    steps = swap.swap(client, place, wanted, seen)
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = yield step
-        if isinstance(step, Swap) and answer.applied is None:
-            answer = answer._replace(applied=True)
+    return altered(
+        swap.swap(client, place, wanted, seen),
+        answer_of=lambda step, answer: (
+            answer._replace(applied=True) if isinstance(step, Swap) and answer.applied is None else answer
+        ),
+    )
 
 
 def hints_believed(client, place, wanted):
@@ -122,17 +119,12 @@ def not_recognised(client, place, wanted, seen, unclear):
 
 
 def not_looked_whether_it_is_there(client, place, wanted):
-    steps = CHANGE(client, place, wanted)
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        if isinstance(step, ReadVersions):  # whatever was meant is there
-            answer = dict.fromkeys(step.ids, Anything())
-        else:
-            answer = yield step
+    """Whatever was meant is taken to be there."""
+    return altered(
+        CHANGE(client, place, wanted),
+        lambda step: None if isinstance(step, ReadVersions) else step,
+        lambda step, answer: dict.fromkeys(step.ids, Anything()) if isinstance(step, ReadVersions) else answer,
+    )
 
 
 CHANGE = hold.change
@@ -149,14 +141,7 @@ class Anything:
 
 def untold(client, place, takings, seen):
     """Attempts that another claimer found out are not shown to readers."""
-    steps = CLAIMED_OF(client, place, takings, seen)
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = None if isinstance(step, Report) else (yield step)
+    return altered(CLAIMED_OF(client, place, takings, seen), lambda step: None if isinstance(step, Report) else step)
 
 
 CLAIMED_OF = claim.claimed_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from atleastonce.claims import Failure
+from atleastonce.claims import Failure, Held
 from atleastonce_cassandra.protocol import fail, hold
 from atleastonce_cassandra.protocol.client import Client
 from atleastonce_cassandra.protocol.hold import Holding
@@ -18,11 +18,13 @@ from atleastonce_cassandra.protocol.steps import Found, ReadRows, Steps
 def told(attempts: int, most: int, error: str = "E", due_at: int | None = None) -> Failure:
     """That so many attempts failed, the last of `most` perhaps.
 
-    Of two reports without a claim that are alike in number, text and time, and one of which is not answered, the protocol can't tell
+    Whose it is says the `Holding` beside it. Of two reports without a claim that are alike in number, text and time, and one of which is not answered, the protocol can't tell
     whose was applied: they count once.
     """
     dead = attempts >= most
-    return Failure(held=None, attempts=attempts, last_error=error, dead=dead, due_at=None if dead else due_at)  # type: ignore[arg-type]
+    return Failure(
+        held=Held("", "", None), attempts=attempts, last_error=error, dead=dead, due_at=None if dead else due_at
+    )
 
 
 def find(place: Place, id: bytes) -> Steps[Found | None]:

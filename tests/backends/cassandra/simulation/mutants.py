@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from atleastonce_cassandra.protocol.steps import (
 )
 
 from . import driver, failing
+from .altering import altered
 from .cells import NEVER, NOT_DELETED, Entry, inserted, updated
 from .rules import Rules
 from .scenario import HOUR, Scenario
@@ -65,25 +66,6 @@ class Mutant:
     def scenario(self) -> Scenario:
         """Where it shows."""
         return evolve(self.control, **self.instead)
-
-
-def altered(
-    steps: Generator,
-    step_of: Callable[[Any], Any] = lambda step: step,
-    answer_of: Callable = lambda step, answer: answer,
-) -> Generator:
-    """The same protocol, with other steps or other answers."""
-    answer, error = None, None
-    while True:
-        try:
-            step = steps.send(answer) if error is None else steps.throw(error)
-        except StopIteration as stop:
-            return stop.value
-        error = None
-        try:
-            answer = answer_of(step, (yield step_of(step)))
-        except Exception as thrown:
-            error = thrown
 
 
 def not_verified(client, place, rows):

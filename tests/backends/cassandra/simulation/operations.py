@@ -11,6 +11,7 @@ from atleastonce_cassandra.protocol.places import SHARD_SLOT, SLOT_US, Place
 from atleastonce_cassandra.protocol.steps import Bury, Row
 
 from . import failing, judge
+from .altering import altered
 from .cells import has_task, is_row
 from .clients import Process
 from .driver import play
@@ -169,22 +170,16 @@ def _noting(world, process: Process, steps: Generator, place: Place, id: bytes) 
     """Play a complete that reads first; whoever reads a version has it."""
     noted: list[Held] = []
 
-    def watched():
-        answer = None
-        while True:
-            try:
-                step = steps.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer = yield step
-            if isinstance(answer, dict) and id in answer:
-                stored = answer[id]
-                noted.append(Held((place, id), stored.version, stored.cell, world.step))
-                world.history.completed.append(Completed(noted[-1], world.step))
+    def note(_step, answer):
+        if isinstance(answer, dict) and id in answer:
+            stored = answer[id]
+            noted.append(Held((place, id), stored.version, stored.cell, world.step))
+            world.history.completed.append(Completed(noted[-1], world.step))
+        return answer
 
     sent = world.step
     try:
-        yield from play(world, process, watched())
+        yield from play(world, process, altered(steps, answer_of=note))
     except Refused:
         return
     for held in noted:
@@ -194,29 +189,27 @@ def _noting(world, process: Process, steps: Generator, place: Place, id: bytes) 
 def _burying(world, process: Process, steps: Generator, place: Place, began: int) -> Generator:
     """Play a failure report; whoever moves a task to the dead letters has what it moves."""
     history = world.history
+    sent: list[int] = []
 
-    def watched():
-        answer = None
-        while True:
-            try:
-                step = steps.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            if type(step) is not Bury or step.only_copy:
-                answer = yield step
-                continue
+    def note(step):
+        if type(step) is Bury and not step.only_copy:
             key, version = (place, step.found.id), step.found.version
             if any(
                 done[:2] == (key, version) and done[3] < began and done[4] == process.dc
                 for done in history.acked_completes
             ):
                 history.findings.append(f"RESURRECTED: {key} {version} is dead, and was completed")
-            sent, held = world.step, Held(key, version, step.found.task[1], world.step)
-            history.buried.append(Completed(held, sent))
-            answer = yield step
-            history.acked_completes.append((key, version, sent, world.step, process.dc))
+            sent.append(world.step)
+            history.buried.append(Completed(Held(key, version, step.found.task[1], world.step), world.step))
+        return step
 
-    return (yield from play(world, process, watched()))
+    def note_answer(step, answer):
+        if type(step) is Bury and not step.only_copy:
+            done = (place, step.found.id), step.found.version
+            history.acked_completes.append((*done, sent[-1], world.step, process.dc))
+        return answer
+
+    return (yield from play(world, process, altered(steps, note, note_answer)))
 
 
 OPERATIONS = {
