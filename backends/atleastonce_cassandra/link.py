@@ -8,7 +8,7 @@ import ssl
 import zipfile
 from typing import Any, cast
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.metadata import NetworkTopologyStrategy
@@ -70,6 +70,9 @@ class Link:
     Raises `SchemaMissing` where the tables are not set up, `ConfigurationError` where they are not for this process.
     """
 
+    _some_place = "task_list = 'none' AND slot = 0 AND origin = 0"
+    """A partition of the tables of tasks, which need not be there."""
+
     def __init__(self, session: Any, options: Options, *, owned: bool) -> None:
         self.session = session
         self._owned = owned
@@ -80,11 +83,11 @@ class Link:
         self._once_profile = _profile(session, options, Once())
         self._options = options
         self._claim_statements: ClaimStatements | None = None
-        self.verify_at = _verification_level(session, options)
         self.patience = PATIENCE_SHARE * options.timeout
         self.reading_patience = self.patience if options.speculative is None else options.speculative
         try:
             self._prepare(options)
+            self.verify_at = self._verification_level()
         except Exception as error:
             raise translate(error, self.where, writing=False) from error
 
@@ -94,10 +97,26 @@ class Link:
         self.statements = Statements(self.session, self.tables, options.consistency, has_due=found.has_claims)
         self.settings = found
 
+    def _verification_level(self) -> int:
+        """At which level a save of an id that others may save too is read back: where every one of them can have written."""
+        if self._options.single_dc_user_ids or not _several_data_centres(self.session, self._options.keyspace):
+            return self._options.consistency
+        try:
+            self._read(
+                f"SELECT task_list FROM {self.tables.tasks} WHERE {self._some_place}", ConsistencyLevel.EACH_QUORUM
+            )
+        except InvalidRequest:  # servers that are not Cassandra's may know that level for writes alone
+            return int(ConsistencyLevel.ALL)
+        except Exception as error:  # noqa: BLE001 (a data centre that is away is found out by the requests themselves)
+            log.info("it could not be tried whether a quorum in each data centre can be read: %s", describe(error))
+        return int(ConsistencyLevel.EACH_QUORUM)
+
     def _settings_row(self) -> tuple[Any, ...] | None:
-        select = SimpleStatement(
-            f"SELECT {settings.SELECTED} FROM {self.tables.settings}", consistency_level=ConsistencyLevel.LOCAL_QUORUM
-        )
+        return self._read(f"SELECT {settings.SELECTED} FROM {self.tables.settings}", ConsistencyLevel.LOCAL_QUORUM)
+
+    def _read(self, cql: str, level: int) -> tuple[Any, ...] | None:
+        """The first row, of statements that are asked once a session."""
+        select = SimpleStatement(cql, consistency_level=level)
         row: tuple[Any, ...] | None = self.session.execute(
             select, execution_profile=self.profile, timeout=CONNECT_SECONDS
         ).one()
@@ -249,14 +268,10 @@ def _profile(session: Any, options: Options, retries: Idempotent) -> Any:
     )
 
 
-def _verification_level(session: Any, options: Options) -> int:
-    """At which level a save of an id that others may save too is read back: where every one of them can have written."""
-    if not options.single_dc_user_ids:
-        keyspace = session.cluster.metadata.keyspaces.get(options.keyspace)
-        strategy = keyspace.replication_strategy if keyspace is not None else None
-        if isinstance(strategy, NetworkTopologyStrategy) and len(strategy.dc_replication_factors or ()) > 1:
-            return int(ConsistencyLevel.EACH_QUORUM)
-    return options.consistency
+def _several_data_centres(session: Any, keyspace: str) -> bool:
+    found = session.cluster.metadata.keyspaces.get(keyspace)
+    strategy = found.replication_strategy if found is not None else None
+    return isinstance(strategy, NetworkTopologyStrategy) and len(strategy.dc_replication_factors or ()) > 1
 
 
 def check_clocks(link: Link) -> None:

@@ -49,6 +49,8 @@ class TaskRbStatements:
 class TaskRbLink(Link):
     """See the module."""
 
+    _some_place = "task_list = 'none'"
+
     def _prepare(self, options: Options) -> None:
         try:
             self.task_rb = TaskRbStatements(self.session, self.tables, options.consistency)

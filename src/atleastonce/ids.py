@@ -39,7 +39,7 @@ _TOKEN_BYTES = 5
 _TAIL_BITS = 8  # of the counter; all above them is written once for 256 ids
 _TAIL_MASK = (1 << _TAIL_BITS) - 1
 _TAILS = [f"{tail:02x}" for tail in range(1 << _TAIL_BITS)]
-_DRAWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_DRAWN = r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 class _Token:
@@ -108,7 +108,7 @@ def _head(ms: int, counter: int) -> str:
 
 def segment(id: str) -> tuple[int, int] | None:
     """The (slot, token) that a drawn id carries; None for an id of any other form."""
-    if len(id) != 36 or _DRAWN.fullmatch(id) is None:
+    if len(id) != 36 or re.fullmatch(_DRAWN, id) is None:
         return None
     return int(id[:8] + id[9:13], 16) // SLOT_MS, int(id[26:], 16)
 

@@ -15,7 +15,7 @@ from typing import Any
 from .config import load_config
 from .exceptions import ConfigurationError, DuplicateTaskType, UnknownTaskType
 
-_WITH_VERSION = re.compile(r"([^@]*)@([1-9][0-9]{0,8})")
+_WITH_VERSION = r"([^@]*)@([1-9][0-9]{0,8})"
 
 log: logging.Logger = logging.getLogger("atleastonce")
 
@@ -61,7 +61,7 @@ class Registry:
         return found
 
     def _look_up(self, written: str) -> tuple[Any, int]:
-        match = _WITH_VERSION.fullmatch(written)
+        match = re.fullmatch(_WITH_VERSION, written)
         tag = match[1] if match else written
         cls: Any = self._by_tag.get(tag)
         if cls is None:
@@ -96,7 +96,7 @@ class Registry:
 
 def version_for(cls: Any, written: str) -> int:
     """The version in a stored type that means `cls`. Raises `UnknownTaskType` for one newer than the class's."""
-    match = _WITH_VERSION.fullmatch(written)
+    match = re.fullmatch(_WITH_VERSION, written)
     version = int(match[2]) if match else 1
     if version > cls._version_number:
         raise UnknownTaskType(

@@ -16,7 +16,7 @@ from .exceptions import ConfigurationError
 
 MAX_PORT = 65_535
 
-_SCHEME = re.compile(r"[A-Za-z_][\w.+-]*(:[A-Za-z_][\w.]*)?")  # an entry point's name, or module:attr
+_SCHEME = r"[A-Za-z_][\w.+-]*(:[A-Za-z_][\w.]*)?"  # an entry point's name, or module:attr
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +68,7 @@ class StoreURL:
 def parse_url(text: str, *, base: str = "") -> StoreURL:
     """Take a store URL apart. Raises `ConfigurationError`, without the password in its message."""
     scheme, separator, rest = text.partition("://")
-    if not separator or not _SCHEME.fullmatch(scheme):
+    if not separator or not re.fullmatch(_SCHEME, scheme):
         raise ConfigurationError(
             "a store URL looks like sqlite:///tasks.db, memory:// or cassandra://host/keyspace; got one without ://"
         )

@@ -8,12 +8,13 @@ from typing import Any
 
 import attrs
 import pytest
-from cassandra import ConsistencyLevel, OperationTimedOut
+from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, Unavailable
 from cassandra.metadata import NetworkTopologyStrategy, SimpleStrategy
 
 from atleastonce import ConfigurationError
 from atleastonce_cassandra import link
 from atleastonce_cassandra.options import Options
+from atleastonce_cassandra.tables import Tables
 
 OPTIONS = Options(hosts=(("h", 9042),), keyspace="k", consistency=ConsistencyLevel.LOCAL_QUORUM)
 
@@ -55,24 +56,50 @@ def test_a_server_that_does_not_show_its_clock_is_told(monkeypatch, caplog):
     assert "the clock of b could not be read" in caplog.text
 
 
+class Settled(link.Link):
+    """A link to a keyspace of this strategy, whose servers answer a read at EACH_QUORUM with this exception."""
+
+    def __init__(self, strategy: Any, options: Options = OPTIONS, *, answer: Exception | None = None) -> None:
+        keyspaces = {"k": SimpleNamespace(replication_strategy=strategy)}
+        self.session = SimpleNamespace(cluster=SimpleNamespace(metadata=SimpleNamespace(keyspaces=keyspaces)))
+        self.tables = Tables("k", "tasks")
+        self._options = options
+        self._answer = answer
+
+    def _read(self, cql, level):
+        assert level == ConsistencyLevel.EACH_QUORUM
+        if self._answer is not None:
+            raise self._answer
+
+
+TWO_CENTRES = NetworkTopologyStrategy({"dc1": "3", "dc2": "3"})
+
+
 @pytest.mark.parametrize(
     ("strategy", "options", "level"),
     [
-        (NetworkTopologyStrategy({"dc1": "3", "dc2": "3"}), {}, ConsistencyLevel.EACH_QUORUM),
-        (
-            NetworkTopologyStrategy({"dc1": "3", "dc2": "3"}),
-            {"single_dc_user_ids": True},
-            ConsistencyLevel.LOCAL_QUORUM,
-        ),
+        (TWO_CENTRES, {}, ConsistencyLevel.EACH_QUORUM),
+        (TWO_CENTRES, {"single_dc_user_ids": True}, ConsistencyLevel.LOCAL_QUORUM),
         (NetworkTopologyStrategy({"dc1": "3"}), {}, ConsistencyLevel.LOCAL_QUORUM),
         (SimpleStrategy({"replication_factor": "1"}), {}, ConsistencyLevel.LOCAL_QUORUM),
     ],
     ids=["two data centres", "two, one of which saves", "one", "simple"],
 )
 def test_a_save_is_read_back_where_others_may_have_written(strategy, options, level):
-    keyspaces = {"k": SimpleNamespace(replication_strategy=strategy)}
-    session = SimpleNamespace(cluster=SimpleNamespace(metadata=SimpleNamespace(keyspaces=keyspaces)))
-    assert link._verification_level(session, attrs.evolve(OPTIONS, **options)) == level
+    assert Settled(strategy, attrs.evolve(OPTIONS, **options))._verification_level() == level
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        (InvalidRequest("EACH_QUORUM ConsistencyLevel is only supported for writes"), ConsistencyLevel.ALL),
+        (Unavailable("a data centre is away"), ConsistencyLevel.EACH_QUORUM),
+        (OperationTimedOut({}), ConsistencyLevel.EACH_QUORUM),
+    ],
+    ids=["refused", "away", "slow"],
+)
+def test_servers_that_refuse_that_level_are_all_read(answer, level):
+    assert Settled(TWO_CENTRES, answer=answer)._verification_level() == level
 
 
 def test_only_reads_are_speculative(monkeypatch):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from cassandra import ConsistencyLevel
 
 from atleastonce import TaskStore
 from atleastonce.claims import Held
 from atleastonce.exceptions import ConfigurationError, StoreError
 from atleastonce.ids import new_id
-from atleastonce_cassandra import CassandraStore
+from atleastonce_cassandra import CassandraStore, link
 from atleastonce_cassandra.settings import SCHEMA_VERSION
 
 from ..children import needs_fork
@@ -80,6 +82,14 @@ class TestOurOwn:
         assert ids(store, task_list) == ["1"]
         assert session_of(store) is not first
         assert not session_of(store).is_shutdown
+
+    def test_with_several_data_centres_saves_are_read_back_in_each(self, open_store, task_list, monkeypatch, caplog):
+        monkeypatch.setattr(link, "_several_data_centres", lambda session, keyspace: True)
+        caplog.set_level(logging.INFO, "atleastonce.cassandra")
+        store = open_store()
+        store.store([record("chosen", task_list)])
+        assert store._links._link.verify_at == ConsistencyLevel.EACH_QUORUM
+        assert "could not be tried" not in caplog.text
 
     def test_an_iteration_goes_on_after_a_close(self, store, task_list):
         store.store([record(str(number), task_list) for number in range(300)])

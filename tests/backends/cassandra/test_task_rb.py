@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 
 import pytest
+from cassandra import ConsistencyLevel
 
 from atleastonce import ConfigurationError, InvalidTask, Task, TaskStore, UnreadableTask, perform
 from atleastonce.exceptions import SchemaMissing
 from atleastonce.record import TaskKey
 from atleastonce.testing import TestClock
-from atleastonce_cassandra import CassandraStore, Options, TaskRbTable
+from atleastonce_cassandra import CassandraStore, Options, TaskRbTable, link
 
 from .helpers import TIMEOUT_S, ids, opened, record
 
@@ -77,6 +79,15 @@ def rows(session, task_list):
 
 
 class TestTaskRb:
+    def test_with_several_data_centres_saves_are_read_back_in_each(self, url, task_list, monkeypatch, caplog):
+        monkeypatch.setattr(link, "_several_data_centres", lambda session, keyspace: True)
+        caplog.set_level(logging.INFO, "atleastonce.cassandra")
+        backend = opened(url)
+        backend.store([record("chosen", task_list)])
+        assert backend._links._link.verify_at == ConsistencyLevel.EACH_QUORUM
+        assert "could not be tried" not in caplog.text
+        backend.close()
+
     def test_what_ruby_saved_is_done_and_removed(self, store, ruby, rows, task_list):
         for number in range(5):
             ruby(str(number), data=json.dumps({"item_id": str(number)}))
