@@ -64,7 +64,7 @@ class MemoryStore(Claims):
         try:
             # All versions of a space grow, so one above the newest is above whatever is stored under any key of it.
             version, newest = self._clock() - 1, space.newest_version
-            if version < newest:  # `max` takes twice as long
+            if version < newest:  # noqa: PLR1730 (`max` takes twice as long)
                 version = newest
             for record in records:
                 saved_at = record.saved_at

@@ -1,13 +1,22 @@
-"""What a batch failure leaves behind: how much was done, and what was not."""
+"""Any number of tasks, in batches of a bounded size; and what a failure in the middle leaves behind."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import attrs
 
 from .exceptions import AtLeastOnceError, InvalidTask
-from .record import TaskKey
+from .record import TaskKey, TaskRecord
+from .task import Task
+
+Progress = Callable[[int], object]
+"""Called with the number of tasks done so far."""
+
+BATCH_RECORDS = 10_000
+BATCH_BYTES = 8 * 1024 * 1024
+"""No more than these are held at once; one write transaction of SQLite each."""
 
 _SHOWN = 5
 
@@ -26,7 +35,51 @@ class BatchFailure:
     not_done: tuple[TaskKey, ...] = attrs.field(repr=lambda keys: f"<{len(keys)} keys>")
 
 
-def note_failure(
+def in_batches(
+    tasks: Iterable[Task],
+    verb: str,
+    convert: Callable[[Task], Any],
+    write: Callable[[list[Task], list[Any]], None],
+    progress: Progress | None,
+) -> int:
+    """Convert the tasks, and write them with what they became, a batch at a time; how many.
+
+    On a failure the error says how far that came, see `BatchFailure`; `verb` is what was done to those that are done.
+    """
+    done, size, writing = 0, 0, False
+    batch: list[Task] = []
+    converted: list[Any] = []
+
+    def flush() -> None:
+        nonlocal done, size, writing
+        writing = True
+        write(batch, converted)
+        writing = False
+        done += len(batch)
+        size = 0
+        batch.clear()
+        converted.clear()
+        if progress is not None:
+            progress(done)
+
+    try:
+        for task in tasks:
+            batch.append(task)
+            item = convert(task)
+            converted.append(item)
+            if isinstance(item, TaskRecord):
+                size += len(item.data)
+            if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                flush()
+        if batch:
+            flush()
+    except BaseException as error:
+        _note_failure(error, verb, done, _keys(batch), during_write=writing)
+        raise
+    return done
+
+
+def _note_failure(
     error: BaseException, verb: str, done: int, not_done: Sequence[TaskKey], *, during_write: bool
 ) -> None:
     """Say on the error how far the batch came: as text for people, as ``.batch`` for programs.
@@ -43,3 +96,8 @@ def note_failure(
     )
     if isinstance(error, AtLeastOnceError):
         error.batch = BatchFailure(done, tuple(not_done))
+
+
+def _keys(batch: Sequence[object]) -> list[TaskKey]:
+    """Of those that are tasks: what is none is why there is a failure."""
+    return [TaskKey(item.task_list, item.id) for item in batch if isinstance(item, Task)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
@@ -13,7 +13,7 @@ import attrs
 
 from . import codec, hooks
 from .backends import open_backend
-from .batches import note_failure
+from .batches import Progress, in_batches
 from .claiming import DEFAULT_LEASE, Claiming, lease_us, lost, set_claim
 from .clock import Clock, system_clock
 from .config import configured_url, explicit_url
@@ -28,12 +28,6 @@ from .unreadable import UnreadableTask, unreadable
 from .urls import parse_url
 
 T = TypeVar("T", bound=Task)
-Progress = Callable[[int], object]
-"""Called with the number of tasks done so far."""
-
-BATCH_RECORDS = 10_000
-BATCH_BYTES = 8 * 1024 * 1024
-"""`save_all` holds no more than these at once; one write transaction of SQLite each."""
 
 FUTURE_US = 5 * 60 * 1_000_000
 """A version this far ahead of the clock was not given by a sound one: complete looks before it removes."""
@@ -100,7 +94,7 @@ class TaskStore:
         `progress` is called after each batch with the number of tasks saved so far.
         On a failure the error's ``.batch`` (and its note) says how many were saved and which were not.
         """
-        return self._in_batches(tasks, "saved", self._record, self._save_batch, progress)
+        return in_batches(tasks, "saved", self._record, self._save_batch, progress)
 
     @overload
     def find(self, task_list: str, id: str) -> Task | None: ...
@@ -162,7 +156,7 @@ class TaskStore:
         `progress` is called after each batch with the number of tasks completed so far.
         On a failure the error's ``.batch`` (and its note) says how many were completed and which were not.
         """
-        return self._in_batches(tasks, "completed", self._key, self._complete_batch, progress)
+        return in_batches(tasks, "completed", self._key, self._complete_batch, progress)
 
     def claim(
         self,
@@ -295,46 +289,6 @@ class TaskStore:
         """Give back connections. May be repeated; a later use opens anew."""
         self._backend.close()
 
-    def _in_batches(
-        self,
-        tasks: Iterable[Task],
-        verb: str,
-        convert: Callable[[Task], Any],
-        write: Callable[[list[Task], list[Any]], None],
-        progress: Progress | None,
-    ) -> int:
-        done, size, writing = 0, 0, False
-        batch: list[Task] = []
-        converted: list[Any] = []
-
-        def flush() -> None:
-            nonlocal done, size, writing
-            writing = True
-            write(batch, converted)
-            writing = False
-            done += len(batch)
-            size = 0
-            batch.clear()
-            converted.clear()
-            if progress is not None:
-                progress(done)
-
-        try:
-            for task in tasks:
-                batch.append(task)
-                item = convert(task)
-                converted.append(item)
-                if isinstance(item, TaskRecord):
-                    size += len(item.data)
-                if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
-                    flush()
-            if batch:
-                flush()
-        except BaseException as error:
-            note_failure(error, verb, done, _keys(batch), during_write=writing)
-            raise
-        return done
-
     def _save_batch(self, batch: list[Task], records: list[TaskRecord]) -> None:
         self._mark_batch(batch, self._backend.store(records))
 
@@ -457,7 +411,7 @@ def save_claimed(store: TaskStore, tasks: Iterable[Task], lease: int, progress: 
             if claim is not None:
                 ours.append(task)
 
-    store._in_batches(tasks, "saved", store._record, save, progress)
+    in_batches(tasks, "saved", store._record, save, progress)
     return ours
 
 
@@ -493,10 +447,6 @@ def reopen(url: str, had_password: bool, /) -> TaskStore:  # noqa: FBT001 - call
             store = TaskStore(url)
         store = _reopened.setdefault(url, store)
     return store
-
-
-def _keys(batch: Sequence[object]) -> list[TaskKey]:
-    return [TaskKey(item.task_list, item.id) for item in batch if isinstance(item, Task)]
 
 
 def _tags_of(which: object) -> tuple[str, ...] | None:

@@ -17,12 +17,12 @@ from atleastonce import (
     StoreUnavailable,
     TaskRecord,
     TaskStore,
+    batches,
     defaults,
     dispatch,
     perform,
     redrive,
 )
-from atleastonce import store as store_module
 from atleastonce_memory import MemoryStore
 from tests.lifecycle import jobs
 
@@ -426,7 +426,7 @@ def test_a_save_that_fails_stops_the_run_and_says_what_was_not_saved():
 
 
 def test_a_batch_that_was_saved_in_parts_is_counted(monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_BYTES", 100)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 100)
     backend = Recording()
     backend.fail_on = 3
     tasks = [jobs.Failing(text="x" * 200) for _ in range(20)]

@@ -7,8 +7,7 @@ import weakref
 
 import pytest
 
-from atleastonce import BatchFailure, InvalidTask, StoreError, StoreUnavailable, Task, TaskKey, TaskStore
-from atleastonce import store as store_module
+from atleastonce import BatchFailure, InvalidTask, StoreError, StoreUnavailable, Task, TaskKey, TaskStore, batches
 from tests.store.faulty import FaultyStore
 
 
@@ -56,7 +55,7 @@ def test_saved_tasks_know_their_version(store):
 
 
 def test_more_than_a_batch_is_written_in_batches_with_progress(monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_RECORDS", 4)
+    monkeypatch.setattr(batches, "BATCH_RECORDS", 4)
     backend = FaultyStore()
     store, saved, completed = TaskStore(backend), [], []
     assert store.save_all(iter(entries(10)), progress=saved.append) == 10
@@ -66,7 +65,7 @@ def test_more_than_a_batch_is_written_in_batches_with_progress(monkeypatch):
 
 
 def test_a_batch_is_bounded_in_bytes_too(monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_BYTES", 1_000)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 1_000)
     backend = FaultyStore()
     assert TaskStore(backend).save_all(entries(5, text="x" * 400)) == 5
     assert backend.batches == [3, 2]
@@ -99,7 +98,7 @@ def test_a_bounded_number_is_held_in_memory(verb):
 @pytest.mark.parametrize("outcome", ["not_applied", "unknown"])
 @pytest.mark.parametrize(("verb", "word"), [("save_all", "saved"), ("complete_all", "completed")])
 def test_a_failure_in_the_middle_says_how_many_were_done_and_which_were_not(monkeypatch, verb, word, outcome):
-    monkeypatch.setattr(store_module, "BATCH_RECORDS", 3)
+    monkeypatch.setattr(batches, "BATCH_RECORDS", 3)
     backend = FaultyStore(fail_on=3, outcome=outcome)
     taken = []
 
@@ -128,7 +127,7 @@ def test_the_error_keeps_all_of_it_across_processes():
 
 
 def test_what_the_batch_says_was_saved_is_saved(monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_RECORDS", 3)
+    monkeypatch.setattr(batches, "BATCH_RECORDS", 3)
     store = TaskStore(FaultyStore(fail_on=3))
     tasks = entries(9)
     with pytest.raises(StoreError) as caught:
@@ -148,7 +147,7 @@ def test_a_long_list_of_keys_is_shortened_in_the_note_only():
 
 
 def test_a_bad_task_in_the_middle_says_the_same(store, monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_RECORDS", 3)
+    monkeypatch.setattr(batches, "BATCH_RECORDS", 3)
     tasks = entries(9)
     tasks[7].text = 5
     with pytest.raises(InvalidTask) as caught:
@@ -168,7 +167,7 @@ def test_what_is_no_task_is_refused(store, verb):
 
 
 def test_an_error_of_the_iterable_goes_through_with_a_note(store, monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_RECORDS", 3)
+    monkeypatch.setattr(batches, "BATCH_RECORDS", 3)
 
     def generate():
         yield from entries(5)
@@ -193,7 +192,7 @@ def test_an_error_of_the_iterable_that_is_a_store_error_is_not_taken_for_ours(st
 
 
 def test_an_error_of_progress_goes_through_and_hides_nothing(store, monkeypatch):
-    monkeypatch.setattr(store_module, "BATCH_RECORDS", 3)
+    monkeypatch.setattr(batches, "BATCH_RECORDS", 3)
 
     def progress(done):
         raise ZeroDivisionError
