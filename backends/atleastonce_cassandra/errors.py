@@ -41,6 +41,11 @@ _NEVER_SENT = (
 )
 """Of these the request was not applied on any replica. A lightweight transaction may have been: `Once` marks it as `doubtful`."""
 
+_SET_UP = (
+    "run store.setup() once, as a user who may create tables: "
+    """ATLEASTONCE_URL=cassandra://... python -c "from atleastonce import TaskStore; TaskStore().setup()\""""
+)
+
 _NO_SCHEMA = ("unconfigured table", "does not exist", "unconfigured columnfamily")
 
 
@@ -96,16 +101,13 @@ def _not_authenticated(where: str) -> ConfigurationError:
 
 def schema_missing(where: str) -> SchemaMissing:
     """For a keyspace or table that is not there."""
-    return SchemaMissing(
-        f"{where} is not set up: run store.setup() once, with a user who may create tables", outcome="not_applied"
-    )
+    return SchemaMissing(f"{where} is not set up: {_SET_UP}", outcome="not_applied")
 
 
 def tables_outdated(where: str, version: int) -> SchemaMissing:
     """For tables of an older release, which have none for what is wanted."""
     return SchemaMissing(
-        f"{where} has version {version} of the tables, without those for claims: run store.setup() once, with a user who may "
-        "create tables",
+        f"{where} has version {version} of the tables, without those for claims: {_SET_UP}",
         outcome="not_applied",
     )
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
+import shlex
 import socket
+import subprocess
+import sys
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +17,7 @@ import pytest
 from atleastonce.exceptions import ConfigurationError, SchemaMissing, StoreUnavailable
 from atleastonce.record import TaskKey
 
-from .helpers import opened, record
+from .helpers import environment, opened, record
 
 SECRET = "s3cret-pass"
 PAYLOAD = b'{"card": "4929-1234"}'
@@ -110,6 +114,19 @@ def test_no_tables(cassandra_server, url, name):
     store = opened(f"{url}&table=others")
     with pytest.raises(SchemaMissing, match=r"store\.setup\(\)"):
         CALLS[name](store)
+    store.close()
+
+
+def test_the_command_that_is_named_sets_them_up(url):
+    store = opened(f"{url}&table=by_command")
+    with pytest.raises(SchemaMissing) as caught:
+        CALLS["save"](store)
+    command = re.search(r"(?<=cassandra://\.\.\. )python -c .*", str(caught.value))[0]
+    program, *arguments = shlex.split(command)
+    assert program == "python"
+    variables = {**environment(), "ATLEASTONCE_URL": f"{url}&table=by_command"}
+    subprocess.run([sys.executable, *arguments], env=variables, check=True, timeout=60)
+    CALLS["save"](store)
     store.close()
 
 
