@@ -71,7 +71,9 @@ class TaskRecord:
     died_at: int | None = None
 
 
-_NOTHING_UNUSUAL = vars(TaskRecord("", "", "", b"", 0))
+for _field in attrs.fields(TaskRecord):
+    if _field.default is not attrs.NOTHING:
+        setattr(TaskRecord, _field.name, _field.default)  # what `usual_record` leaves out is found in the class
 
 
 def usual_record(
@@ -82,8 +84,9 @@ def usual_record(
     saved_at: int | None,
     drawn: bool = False,  # noqa: FBT001, FBT002 (one is made per task)
 ) -> TaskRecord:
-    """A `TaskRecord` of these, in three quarters of the time: they are made by the million."""
-    state = _NOTHING_UNUSUAL.copy()
+    """A `TaskRecord` of these, in half of the time: they are made by the million."""
+    record = object.__new__(TaskRecord)
+    state = record.__dict__
     state["task_list"] = task_list
     state["id"] = id
     state["type"] = type
@@ -91,8 +94,6 @@ def usual_record(
     state["saved_at"] = saved_at
     if drawn:
         state["drawn"] = True
-    record = object.__new__(TaskRecord)
-    object.__setattr__(record, "__dict__", state)
     return record
 
 
