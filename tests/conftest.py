@@ -1,4 +1,4 @@
-"""What all tests share: how Hypothesis searches, Ctrl-C, and forks while coverage measures.
+"""What all tests share: how Hypothesis searches, the environment, Ctrl-C, and forks while coverage measures.
 
 ``HYPOTHESIS_PROFILE=dev`` searches anew in each run; without it every run tries the same examples.
 """
@@ -17,6 +17,9 @@ pytest_plugins = ["atleastonce.testing.cassandra.fixtures"]
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# Where it is set, as continuous integration does, programs that tests start would behave otherwise than on a user's machine.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 # A shell has what it runs in the background (`nox -s tests &`) ignore Ctrl-C, and so would the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -185,6 +185,7 @@ def run_command(command: str) -> str:
         raise SkipTest("commands are for a POSIX shell")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ATLEASTONCE_")}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    environment["PYTHONUNBUFFERED"] = "1"  # what is printed appears at once, as it does to a reader with a terminal
     ran = subprocess.run(
         ["sh", "-c", command],
         stdin=subprocess.DEVNULL,
