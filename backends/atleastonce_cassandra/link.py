@@ -43,7 +43,7 @@ CONNECT_SECONDS = 5.0
 """For one connection; less where a store's hosts, tried one after the other, would take more than twice its timeout."""
 
 CLOCK_SECONDS = 2.0
-"""For each server's clock when they are compared, all at once."""
+"""For each server's clock when they are compared, all at once; and for what else is found out then that can do without an answer."""
 
 DRIVER_THREADS = 8
 """They retry requests, and connect to servers, where each may hang for `CONNECT_SECONDS`: with the driver's two, two servers that
@@ -102,9 +102,8 @@ class Link:
         if self._options.single_dc_user_ids or not _several_data_centres(self.session, self._options.keyspace):
             return self._options.consistency
         try:
-            self._read(
-                f"SELECT task_list FROM {self.tables.tasks} WHERE {self._some_place}", ConsistencyLevel.EACH_QUORUM
-            )
+            there = f"SELECT task_list FROM {self.tables.tasks} WHERE {self._some_place}"
+            self._read(there, ConsistencyLevel.EACH_QUORUM, CLOCK_SECONDS)
         except InvalidRequest:  # servers that are not Cassandra's may know that level for writes alone
             return int(ConsistencyLevel.ALL)
         except Exception as error:  # noqa: BLE001 (a data centre that is away is found out by the requests themselves)
@@ -114,11 +113,11 @@ class Link:
     def _settings_row(self) -> tuple[Any, ...] | None:
         return self._read(f"SELECT {settings.SELECTED} FROM {self.tables.settings}", ConsistencyLevel.LOCAL_QUORUM)
 
-    def _read(self, cql: str, level: int) -> tuple[Any, ...] | None:
+    def _read(self, cql: str, level: int, seconds: float = CONNECT_SECONDS) -> tuple[Any, ...] | None:
         """The first row, of statements that are asked once a session."""
         select = SimpleStatement(cql, consistency_level=level)
         row: tuple[Any, ...] | None = self.session.execute(
-            select, execution_profile=self.profile, timeout=CONNECT_SECONDS
+            select, execution_profile=self.profile, timeout=seconds
         ).one()
         return row
 

@@ -66,7 +66,7 @@ class Settled(link.Link):
         self._options = options
         self._answer = answer
 
-    def _read(self, cql, level):
+    def _read(self, cql, level, seconds):
         assert level == ConsistencyLevel.EACH_QUORUM
         if self._answer is not None:
             raise self._answer
