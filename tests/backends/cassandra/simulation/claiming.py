@@ -184,8 +184,7 @@ class ClaimWorld:
             return
         process = chance.choose(self.processes)
         if what < 985:
-            if process.wakes <= self.now:
-                process.freeze(chance.choose((SECOND, LEASE_US // 2, 3 * LEASE_US)))
+            process.freeze(chance.choose((SECOND, LEASE_US // 2, 3 * LEASE_US)))
         elif what < 993:
             process.wall_error_us += chance.below(2 * HOUR) - HOUR
         elif what < 998:

@@ -409,6 +409,18 @@ MUTANTS = {
         change=versions_by_the_wall,
         shows=("REFUSED",),
     ),
+    "an old measurement is believed": Mutant(
+        scenario_name="drawn ids, frozen for hours",
+        change=replaced(clock, "MAX_AGE_US", 1 << 60),
+    ),
+    "a long request does not cast doubt on the clock": Mutant(
+        scenario_name="drawn ids, frozen for hours",
+        change=replaced(driver, "MAX_PAUSE_US", 1 << 60),
+    ),
+    "clocks that move apart are not noticed": Mutant(
+        scenario_name="drawn ids, asleep for hours",
+        change=replaced(clock, "MAX_PAUSE_US", 1 << 60),
+    ),
     "any clock answer is believed": Mutant(
         scenario_name="drawn ids, stopped for hours",
         change=replaced(clock, "MAX_ROUND_TRIP_US", 1 << 60),
