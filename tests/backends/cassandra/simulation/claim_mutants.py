@@ -359,5 +359,10 @@ MUTANTS = {
     # clocks
     "leases go by the wall clock": (("TAKEN THOUGH HELD",), [(clock, "ServerClock", WallClock)]),
     "the clock is measured once": (("LEFT",), [(save, "prepare", measured_once)]),
+    "an old measurement is believed where clocks drift": (
+        ("TAKEN THOUGH HELD", "TWO HOLD"),
+        [(clock, "MAX_AGE_US", 1 << 60)],
+    ),
+    "an old measurement is believed where a guest was frozen": (("LEFT",), [(clock, "MAX_AGE_US", 1 << 60)]),
 }
 """By name: the verdicts of which one must come; and what replaces the rule: module or class, name, value."""

@@ -1,8 +1,8 @@
 """Claims on simulated servers: one partition whose rows change by compare-and-set, and clients whose requests are lost, late, or answered late.
 
-Workers hand claims on to each other, as by a queue. They have clocks of their own, which are measured by servers that are apart, set by
-hand, and stand still while a guest is frozen. Who claims may be in another data centre, where a save came later than the claims did. Time
-passes between any two steps; now and then a week, after which claims that are over are forgotten.
+Workers hand claims on to each other, as by a queue. They have clocks of their own, which are measured by servers that are apart, drift, are
+set by hand, and stand still while a guest is frozen. Who claims may be in another data centre, where a save came later than the claims did.
+Time passes between any two steps; now and then a month, after which claims that are over are forgotten.
 
 What is judged, by the true time, of live claims only as far as they overlap by more than the clocks may be apart:
 
@@ -69,8 +69,14 @@ CALLS = 12
 SKEWS_US = (0, 100 * MS, 60 * SECOND)
 """How far the servers' clocks are apart; more is a typed error."""
 
+DRIFT_PPM = 50
+"""By how many microseconds a second the machines' clocks run too fast or too slow, at most."""
+
 WEEK_US = 7 * 24 * HOUR
 """So long a row of the claims is kept that nothing is written to."""
+
+MONTH_US = 30 * 24 * HOUR
+"""So long, now and then, nobody does anything; the machines' clocks are minutes apart then."""
 
 Version = tuple[bytes, int]
 
@@ -131,7 +137,10 @@ class ClaimWorld:
             self.save(id)
         self.called = [self.now] * WORKERS  # when each worker began what it is at
         self.queues: list[list[Held]] = [[] for _ in range(WORKERS)]  # claims that others handed to each worker
-        self.processes = [Process(self, number, 0, self.draw(2 * HOUR) - HOUR) for number in range(WORKERS)]
+        self.processes = [
+            Process(self, number, 0, self.draw(2 * HOUR) - HOUR, self.draw(2 * DRIFT_PPM + 1) - DRIFT_PPM)
+            for number in range(WORKERS)
+        ]
 
     def token(self) -> str:
         """Of a claim; like no other."""
@@ -184,14 +193,13 @@ class ClaimWorld:
             return
         process = chance.choose(self.processes)
         if what < 985:
-            if process.wakes <= self.now:
-                process.freeze(chance.choose((SECOND, LEASE_US // 2, 3 * LEASE_US)))
+            process.freeze(chance.choose((SECOND, LEASE_US // 2, 3 * LEASE_US)))
         elif what < 993:
             process.wall_error_us += chance.below(2 * HOUR) - HOUR
         elif what < 998:
             self._set_servers()
         else:
-            self.now += WEEK_US + 3 * LEASE_US
+            self.now += MONTH_US
             self.lagging.clear()
             now = self.now - self.apart_us
             self.claims.expire(lambda state: max(state.until, state.due_at or 0) < now)

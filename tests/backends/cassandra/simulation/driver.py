@@ -64,8 +64,11 @@ def play(world, process: Process, steps: Generator) -> Generator[None, None, Any
         except StoreUnavailable as error:
             argument = error
             send = steps.throw
-        if process.elapsed() - began > MAX_PAUSE_US and type(step) is not Measure:  # which judges its own duration
-            process.clock.suspect()
+        if type(step) is not Measure:  # which judges its own duration
+            duration = process.elapsed() - began
+            process.promise.asked(duration)
+            if duration > MAX_PAUSE_US:
+                process.clock.suspect()
 
 
 def _write(world, process: Process, mutation: Mutation) -> Generator:
@@ -89,10 +92,8 @@ def _measure(world, process: Process, step: Measure) -> Generator:
     shown = world.server_now(process)
     if world.chance.percent(30):
         yield
-    before = process.clock._state
     process.clock.measured(shown, began)
-    if process.clock._state is not before:
-        process.unmeasured_us = process.frozen_us - frozen
+    process.promise.measured(began, process.frozen_us - frozen)
 
 
 def _register(world, process: Process, step: Register) -> Generator:

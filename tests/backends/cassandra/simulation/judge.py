@@ -29,7 +29,8 @@ protocol itself gave up on a save that it could not make visible (not for an inj
 time that it asked for the time).
 
 *Excused* are saves of a process whose guest, at the acknowledgement, had stood still for about the grace or longer since its last
-measurement, or, where the save had to register its place, since the save began: registering measures.
+measurement, or, where the save registered its place, since the save began: registering measures. Not where it had to measure anew by
+then, whether it did or not: see `promise.py`.
 """
 
 from __future__ import annotations

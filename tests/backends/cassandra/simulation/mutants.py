@@ -409,6 +409,27 @@ MUTANTS = {
         change=versions_by_the_wall,
         shows=("REFUSED",),
     ),
+    # Three things that a clock's rules do, and that nothing here is lost or comes back without:
+    # - Half of the round trip is taken for the way back. Without, a clock is wrong by up to ten seconds, not five; two clocks are no
+    #   further apart from each other, and the grace is an hour. None in 10,000 runs each of "user ids", "saves race sweeps", and the drawn
+    #   ids "stopped" and "frozen for hours", whichever end the answer is taken for; nor in 5,000 runs of claims.
+    # - Boot clocks that drift (by 50 microseconds a second) are measured every minute. Without, they are minutes apart after months:
+    #   verified saves and the grace make up for it. None in 10,000 runs of "user ids" and of "drawn ids, slots end" with weeks between.
+    #   A guest that was frozen needs that rule, as below; and claims do where clocks drift, as leases are minutes long.
+    # - For claims, that a long request casts doubt on the clock, and that clocks that move apart are noticed: a clock that stood still is
+    #   behind, so leases are short, and it is measured within a minute. None in 5,000 runs of claims each.
+    "an old measurement is believed": Mutant(
+        scenario_name="drawn ids, frozen for hours",
+        change=replaced(clock, "MAX_AGE_US", 1 << 60),
+    ),
+    "a long request does not cast doubt on the clock": Mutant(
+        scenario_name="drawn ids, frozen for hours",
+        change=replaced(driver, "MAX_PAUSE_US", 1 << 60),
+    ),
+    "clocks that move apart are not noticed": Mutant(
+        scenario_name="drawn ids, asleep for hours",
+        change=replaced(clock, "MAX_PAUSE_US", 1 << 60),
+    ),
     "any clock answer is believed": Mutant(
         scenario_name="drawn ids, stopped for hours",
         change=replaced(clock, "MAX_ROUND_TRIP_US", 1 << 60),

@@ -8,7 +8,7 @@ from atleastonce.claiming import CAS_TRIES
 from atleastonce.exceptions import StoreUnavailable
 from atleastonce_cassandra.protocol.hold import Holding
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, SLOT_US, Place
-from atleastonce_cassandra.protocol.steps import Bury, Row
+from atleastonce_cassandra.protocol.steps import Bury, Register, Row
 
 from . import failing, judge
 from .altering import altered
@@ -32,14 +32,19 @@ def save(
     history, rules = world.history, world.rules
     saves = [Saved((place, id), cell, process.dc, world.step) for id, cell, _ in rows]
     history.saves.extend(saves)
-    frozen, was_known = process.frozen_us, place in process.client.registered
+    frozen, steps = process.frozen_us, set()
+
+    def note(step):
+        steps.add(type(step))
+        return step
+
     floors = [floor for _, _, floor in rows if floor is not None]
     try:
         yield from play(world, process, rules.prepare(process.client))
         first = rules.give(process, len(rows), max(floors, default=None), verify)
         writes = [Row(id, cell, first + 4 * n, verify) for n, (id, cell, _) in enumerate(rows)]
         world.saved_of.update(zip(writes, saves, strict=True))
-        yield from play(world, process, rules.save(process.client, place, writes))
+        yield from play(world, process, altered(rules.save(process.client, place, writes), note))
     except Refused:
         return False
     except StoreUnavailable as error:
@@ -48,8 +53,10 @@ def save(
     for saved, row in zip(saves, writes, strict=True):
         saved.acked = world.step
         # A registration measures the clock, so only what came after it is out of sight.
-        unseen = process.unmeasured_us if was_known else process.frozen_us - frozen
-        saved.excused = unseen > GRACE_US - SKEW_US
+        unnoticed = process.promise.unnoticed_us()
+        if Register in steps:
+            unnoticed = min(unnoticed, process.frozen_us - frozen)
+        saved.excused = unnoticed > GRACE_US - SKEW_US
         history.held.append(Held(saved.key, row.version, row.cell, world.step))
     return True
 

@@ -48,6 +48,8 @@ class Scenario:
     faults: float = 0
     fault_menu: tuple[str, ...] = ()
     freezes: tuple[int, ...] = (10 * SECOND, 20 * MINUTE, 40 * MINUTE)
+    last_of_freeze_us: int = 0
+    """All of a freeze but this passes at once, so that the others go on before its end; 0: time passes as ever."""
     gc_grace_us: int = GC_GRACE_US
     read_repair: bool = True
     write_level: int = QUORUM

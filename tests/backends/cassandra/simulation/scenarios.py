@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .scenario import HOUR, MINUTE, MS, SECOND, Scenario
 
 QUICK = (0, 0, 1, 4, 100, 3 * MS, 70 * MS, 2 * SECOND)
@@ -26,6 +28,22 @@ ONE_ID = (
     *("save again", "report", "all"),
 )
 """What those do who share an id."""
+
+STOPPED_FOR_HOURS: dict[str, Any] = {
+    "crowding": 25,
+    "menu": ("save drawn", "save drawn", "complete", "all", "all", "all"),
+    "jumps": (MS, MS, MS, MS, MS, 3 * SECOND, 30 * SECOND, 70 * SECOND),
+    "passing": 10,
+    "operations": 12,
+    "wall_error_us": 0,
+    "processes": 2,
+    "drawn_ago": (0, 0, 0, 0, 2 * HOUR),
+    "batches": (1,),
+    "faults": 5,
+    "freezes": (50 * MINUTE, 2 * HOUR, 3 * HOUR),
+    "last_of_freeze_us": SECOND,
+}
+"""A machine that does not see how long it stood still must find out within a minute."""
 
 SCENARIOS = {
     "user ids": Scenario(
@@ -102,15 +120,12 @@ SCENARIOS = {
         fault_menu=("crash", "freeze", "freeze", "down", "step"),
     ),
     "drawn ids, frozen for hours": Scenario(
-        crowding=25,
-        menu=("save drawn", "save drawn", "complete", "all", "all"),
-        jumps=(MS, MS, SECOND, 30 * SECOND, 2 * HOUR),
-        passing=20,
-        wall_error_us=0,
-        processes=2,
-        faults=6,
+        **STOPPED_FOR_HOURS,
         fault_menu=("freeze",),
-        freezes=(50 * MINUTE, 2 * HOUR, 3 * HOUR),
+    ),
+    "drawn ids, asleep for hours": Scenario(
+        **STOPPED_FOR_HOURS,
+        fault_menu=("sleep",),
     ),
     "drawn ids, two centres": Scenario(
         menu=("save drawn", "save drawn", "complete", "save again", "all", "all"),

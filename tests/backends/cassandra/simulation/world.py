@@ -16,6 +16,7 @@ from .transactions import Transactions
 
 EPOCH_US = 1_700_000_100_000_000  # a slot begins
 MAX_STEPS = 1_000
+ENDED = object()
 
 
 class World:
@@ -85,18 +86,13 @@ class World:
     def resume(self, index: int) -> None:
         """Let one operation do its next step."""
         process, life, operation = self.operations[index]
+        if life == process.life and process.wakes > self.now:
+            return
         self.step += 1
         if life != process.life:
             operation.close()
-        else:
-            if process.wakes > self.now:
-                return
-            try:
-                next(operation)
-            except StopIteration:
-                pass
-            else:
-                return
+        elif next(operation, ENDED) is not ENDED:
+            return
         self.operations[index] = self.operations[-1]
         self.operations.pop()
 
@@ -138,9 +134,11 @@ def _fault(world: World) -> None:
     kind = chance.choose(scenario.fault_menu)
     if kind == "crash":
         chance.choose(world.processes).restart()
-    elif kind == "freeze":
+    elif kind in {"freeze", "sleep"}:
         process = chance.choose(world.processes)
-        process.freeze(chance.choose(scenario.freezes))
+        stop = process.freeze if kind == "freeze" else process.sleep
+        if stop(chance.choose(scenario.freezes)) and scenario.last_of_freeze_us:
+            world.advance(process.wakes - scenario.last_of_freeze_us - world.now)
     elif kind == "step":
         process = chance.choose(world.processes)
         process.wall_error_us += chance.below(7_200_000_000) - 3_600_000_000
@@ -175,10 +173,12 @@ def _read_and_sweep(world: World, process: Process) -> None:
 
 
 def _finish(world: World, process: Process, operation: Generator) -> None:
-    for _ in operation:
-        world.step += 1
+    ended = False
+    while not ended:
         if process.wakes > world.now:
             world.advance(process.wakes - world.now)
+        ended = next(operation, ENDED) is ENDED
+        world.step += 1
 
 
 def _reindex(world: World, process: Process) -> None:
