@@ -118,6 +118,12 @@ def test_data_that_is_no_object_is_told_by_its_kind(kind: str, data: bytes, memo
     assert str(read(memory, data).reason) == f"data is a JSON {kind}, not an object"
 
 
+@pytest.mark.parametrize("data", [b"", b"{", b'{"x":\xff}', b"[" * 2_000])
+def test_data_that_is_no_json_is_told_by_its_size(data: bytes, memory: Any) -> None:
+    task_class(int)
+    assert str(read(memory, data).reason) == f"data is not JSON ({len(data):,} bytes)"
+
+
 def test_a_field_that_is_missing_is_named(memory: Any) -> None:
     task_class(int)
     assert str(read(memory, b"{}").reason) == "Sample: x: is missing"
