@@ -91,7 +91,7 @@ def test_a_newer_version_is_unknown(person, store, written):
      "person@9999999999"],
 )  # a value a line says no more  # fmt: skip
 def test_what_is_no_version_is_unknown(person, store, written):
-    with pytest.raises(UnknownTaskType):
+    with pytest.raises(UnknownTaskType, match="no task class here has the type"):
         Task.from_hash(wire(written, name="a b"))
     store._backend.store([TaskRecord("l", "1", written, b"{}")])
     assert isinstance(store.find("l", "1").reason, UnknownTaskType)

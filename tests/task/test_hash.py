@@ -173,7 +173,9 @@ def test_a_hash_without_meta_is_stored_without(item_class):
     assert record_of(Task.from_hash(wire())).meta == {}
 
 
-@pytest.mark.parametrize("meta", [[], "a", {"a": 1}, {1: "a"}, {"a": None}, {"\ud800": "a"}], ids=ascii)
+@pytest.mark.parametrize(
+    "meta", [[], "a", {"a": 1}, {1: "a"}, {"a": None}, {"a": "b", "c": 1}, {"\ud800": "a"}], ids=ascii
+)
 def test_meta_that_is_not_str_to_str_is_refused(item_class, meta):
     with pytest.raises(InvalidTask):
         Task.from_hash(wire(meta=meta))

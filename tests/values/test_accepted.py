@@ -8,7 +8,7 @@ import json
 import pickle
 from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, NewType
 from uuid import UUID
 
 import pytest
@@ -142,6 +142,12 @@ def test_a_decimal_is_written_alike_in_every_decimal_context(setting: dict[str, 
         task = cls(task_list="l", x=Decimal("1.2345E+30"))
         assert task.data == {"x": "1.2345E+30"}
         assert same(cls.from_hash(task.as_hash()).x, Decimal("1.2345E+30"))
+
+
+@pytest.mark.parametrize("value", [None, 5])
+def test_what_is_optional_by_its_newtype_may_be_made_optional_again(value: int | None) -> None:
+    cls = task_class(NewType("Maybe", int | None) | None)
+    assert cls.from_hash(cls(task_list="l", x=value).as_hash()).x == value
 
 
 def test_an_unnamed_combination_of_flags_is_read_again() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from atleastonce import InvalidTask, Task, TaskRecord, UnreadableTask
 
-from .kit import Point, refusal, same, task_class
+from .kit import Node, Point, refusal, same, task_class
 
 
 def again(task: Any) -> Any:
@@ -53,6 +53,14 @@ def test_validators_run_at_construction_and_before_a_write(memory: Any) -> None:
     refusal(lambda: memory.save(task))
     refusal(task.as_hash)
     assert memory.count("l") == 0
+
+
+@pytest.mark.parametrize(("annotation", "value"), [(int, 1), (Node, Node(1))], ids=["plain", "may-hold-itself"])
+def test_a_validator_runs_once_at_construction(annotation: Any, value: Any) -> None:
+    seen: list[Any] = []
+    cls = task_class(annotation, x=attrs.field(validator=lambda _task, _field, value: seen.append(value)))
+    cls(task_list="l", x=value)
+    assert seen == [value]
 
 
 def test_validators_and_converters_run_when_a_task_is_read(memory: Any) -> None:
@@ -228,14 +236,13 @@ def test_class_variables_properties_and_methods_are_no_fields() -> None:
         Sample(task_list="l", x=1, limit=6)
 
 
-def test_attrs_post_init_runs_for_read_tasks_too(memory: Any) -> None:
-    class Sample(Task):
-        x: int
+@pytest.mark.parametrize("fields", [{"x": int}, {}], ids=["a-field", "no-field"])
+def test_attrs_post_init_runs_for_read_tasks_too(fields: dict[str, Any], memory: Any) -> None:
+    def note(self: Any) -> None:
+        self.__dict__["seen"] = True
 
-        def __attrs_post_init__(self) -> None:
-            self.__dict__["seen"] = True
-
-    task = Sample(task_list="l", id="one", x=1)
+    cls: Any = type("Sample", (Task,), {"__annotations__": fields, "__module__": __name__, "__attrs_post_init__": note})
+    task = cls(task_list="l", id="one", **dict.fromkeys(fields, 1))
     memory.save(task)
     assert all(t.__dict__["seen"] for t in (task, memory.find("l", "one"), again(task)))
 

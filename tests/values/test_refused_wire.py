@@ -6,6 +6,7 @@ import copy
 import enum
 import json
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, Literal
 
 import attrs
@@ -89,6 +90,14 @@ MESSAGES: dict[str, tuple[Any, Any, str]] = {
     "date-number": (date, 5, "x: must be a date's text, not int"),
     "time": (time, "noon", "x: is no time in ISO 8601 form, to the microsecond at most"),
     "time-number": (time, 5, "x: must be a time's text, not int"),
+    "decimal-without-its-exponent": (Decimal, "1E", "x: must be a Decimal's text, not str"),
+    "decimal-exponent-too-big": (
+        Decimal,
+        "1E+9999999999999999999",
+        "x: must be a Decimal's text with an exponent that Decimal can hold",
+    ),
+    "bytes-newline": (bytes, "YQ==\n", "x: must be standard base64 with padding"),
+    "bytes-unused-bits": (bytes, "YR==", "x: must be standard base64 with padding, its unused bits zero"),
     "literal": (Literal["a", 1], "b", "x: must be one of 'a', 1"),
     "union": (int | str | None, 1.5, "x: must be NoneType | int | str, not float"),
     "union-of-classes": (Cat | Dog, {"kind": "cow"}, "x: its 'kind' names none of Cat, Dog"),

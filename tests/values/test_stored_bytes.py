@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, Literal, NewType
 
 import attrs
@@ -115,6 +116,12 @@ JSON_KINDS = {"array": b"[1]", "string": b'"x"', "null": b"null", "boolean": b"t
 def test_data_that_is_no_object_is_told_by_its_kind(kind: str, data: bytes, memory: Any) -> None:
     task_class(int)
     assert str(read(memory, data).reason) == f"data is a JSON {kind}, not an object"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"x":\xff}', b"[" * 2_000])
+def test_data_that_is_no_json_is_told_by_its_size(data: bytes, memory: Any) -> None:
+    task_class(int)
+    assert str(read(memory, data).reason) == f"data is not JSON ({len(data):,} bytes)"
 
 
 def test_a_field_that_is_missing_is_named(memory: Any) -> None:
@@ -283,6 +290,26 @@ def test_nesting_that_python_cannot_follow_is_a_typed_error(memory: Any) -> None
         reason = read(memory, json.dumps(data).encode()).reason
         assert type(reason) is InvalidTask
         assert "nests too deeply" in str(reason)
+
+
+def test_a_stack_with_too_little_room_is_a_typed_error(memory: Any) -> None:
+    """Of an application that asks from deep within calls of its own."""
+    annotation: Any = int
+    value: Any = 1
+    for _ in range(75):
+        annotation, value = list[annotation], [value]
+    task = task_class(annotation)(task_list="l", id="one", x=value)
+    memory.save(task)
+    frame, used = sys._getframe(), 0
+    while frame := frame.f_back:
+        used += 1
+
+    def find_below(calls: int) -> Any:
+        return find_below(calls - 1) if calls else memory.find("l", "one")
+
+    assert memory.find("l", "one") == task
+    reason = find_below(sys.getrecursionlimit() - used - 60).reason
+    assert "nests too deeply to be read" in str(reason)
 
 
 def test_data_over_the_backends_limit() -> None:
