@@ -155,6 +155,7 @@ class ClaimWorld:
         if id not in self.rows and self.chance.percent(30):  # long after its completion, by a clock that was set back
             self._past_version -= 4
             version = self._past_version
+            self.lagging.pop(id, None)  # that completion has come everywhere
         else:
             self._version += 4
             version = self._version
