@@ -25,12 +25,26 @@ def test_no_driver_comes_along():
     assert in_a_new_process(f"print(json.dumps([name for name in {unwanted} if name in sys.modules]))") == []
 
 
-def test_the_verbs_come_when_they_are_asked_for():
+def test_the_store_and_the_verbs_come_when_they_are_asked_for():
     code = """
-before = [name for name in sys.modules if name.startswith("atleastonce.lifecycle")]
+before = [name for name in sys.modules if name.startswith(("atleastonce.lifecycle", "atleastonce.store"))]
 from atleastonce import dispatch
 print(json.dumps([before, dispatch.__module__, atleastonce.dispatch is dispatch]))"""
     assert in_a_new_process(code) == [[], "atleastonce.lifecycle.dispatch", True]
+
+
+def test_threads_may_be_the_first_to_ask():
+    code = """
+import threading
+start, got = threading.Barrier(len(atleastonce.__all__)), []
+def ask(name):
+    start.wait()
+    got.append(getattr(atleastonce, name))
+threads = [threading.Thread(target=ask, args=(name,)) for name in atleastonce.__all__]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(json.dumps(len(got) == len(threads)))"""
+    assert in_a_new_process(code) is True
 
 
 def test_every_name_is_there_and_shown():
