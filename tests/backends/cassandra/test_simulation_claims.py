@@ -19,7 +19,7 @@ def test_whatever_happens():
         world = run_claims(seed)
         assert not world.findings, seed
         claimed += len(world.holds)
-        dead += len(world.dead)
+        dead += len(world.tasks.dead)
     assert claimed > SEEDS  # else nothing was judged
     assert dead > 0
 

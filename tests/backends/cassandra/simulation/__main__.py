@@ -62,7 +62,7 @@ def claims(first: int, seeds: int) -> bool:
     for seed in range(first, first + seeds):
         world = run_claims(seed)
         claimed += len(world.holds)
-        dead += len(world.dead)
+        dead += len(world.tasks.dead)
         counts.update({finding.split(":")[0] for finding in world.findings})
         if world.findings and shown < 3:
             shown += 1

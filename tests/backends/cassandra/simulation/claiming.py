@@ -35,19 +35,12 @@ from atleastonce_cassandra.protocol.hold import Holding
 from atleastonce_cassandra.protocol.places import SHARD_SLOT, Place
 from atleastonce_cassandra.protocol.state import State
 from atleastonce_cassandra.protocol.steps import (
-    Bury,
     Change,
     Delete,
     Found,
     Measure,
     ReadClaims,
-    ReadPage,
-    ReadRows,
-    ReadVersions,
-    RegisterDead,
-    Report,
     Swap,
-    Wait,
 )
 from atleastonce_cassandra.protocol.versions import deletion_timestamp
 
@@ -56,6 +49,7 @@ from .chance import Chance
 from .clients import Process
 from .rules import Rules
 from .scenario import HOUR, MINUTE, MS, SECOND
+from .task_rows import TaskRows
 from .transactions import Transactions
 
 PLACE = Place(b"list", SHARD_SLOT, 0)
@@ -114,16 +108,10 @@ class ClaimWorld:
         self._skews: list[int] = []
         self._set_servers()
         self.findings: list[str] = []
-        self.rows: dict[bytes, tuple[int, tuple[int, bytes]]] = {}  # id to version and failure
-        self.lagging: dict[
-            bytes, tuple[int, tuple[int, bytes]]
-        ] = {}  # the rows before the last save, where that is not seen yet
+        self.tasks = TaskRows(self.chance)
         self.claims = Transactions(self.chance, 20, self._judge_change)
-        self.dead: dict[bytes, tuple[int, int]] = {}  # id to version and attempts
-        self.copied: set[tuple[bytes, int]] = set()  # id and version of what is among them, and not moved yet
         self.holds: list[Held] = []
         self.completed: set[Version] = set()
-        self.deleted: dict[Version, int] = {}  # when a version was
         self.counted: dict[Version, int] = {}  # attempts that somebody was told of
         self.unclaimed: dict[Version, int] = defaultdict(int)  # failures without a claim that were acknowledged
         # of attempts: claims that were begun or failed, and failures without a claim
@@ -132,9 +120,8 @@ class ClaimWorld:
         self.undue: set[str] = set()  # tokens that need not wait until a task is due
         self.applied: list[Change] = []
         self._tokens = self._errors = 0
-        self._version = self._past_version = 1_000_000_000
         for id in IDS:
-            self.save(id)
+            self.tasks.save(id)
         self.called = [self.now] * WORKERS  # when each worker began what it is at
         self.queues: list[list[Held]] = [[] for _ in range(WORKERS)]  # claims that others handed to each worker
         self.processes = [
@@ -149,20 +136,6 @@ class ClaimWorld:
 
     def _set_servers(self) -> None:
         self._skews = [self.chance.below(self.skew_us + 1) - self.skew_us // 2 for _ in range(3)]
-
-    def save(self, id: bytes) -> int:
-        """A new version; it is acknowledged."""
-        if id not in self.rows and self.chance.percent(30):  # long after its completion, by a clock that was set back
-            self._past_version -= 4
-            version = self._past_version
-            self.lagging.pop(id, None)  # that completion has come everywhere
-        else:
-            self._version += 4
-            version = self._version
-        if id in self.rows:
-            self.lagging[id] = self.rows[id]
-        self.rows[id] = (version, (0, b""))
-        return version
 
     def run(self) -> None:
         """Let all work, until all have ended; then judge."""
@@ -201,7 +174,7 @@ class ClaimWorld:
             self._set_servers()
         else:
             self.now += MONTH_US
-            self.lagging.clear()
+            self.tasks.lagging.clear()
             now = self.now - self.apart_us
             self.claims.expire(lambda state: max(state.until, state.due_at or 0) < now)
 
@@ -231,7 +204,7 @@ class ClaimWorld:
             if held is None:
                 continue
             if chance.percent(5):
-                self.save(chance.choose(IDS))
+                self.tasks.save(chance.choose(IDS))
             if chance.percent(5):
                 process.restart()
 
@@ -298,7 +271,7 @@ class ClaimWorld:
             self._judge_attempts(key, record.attempts)
             if record.attempts < counted.get(key, 0) and held.until[0] > self.now:
                 self.findings.append(f"FORGOTTEN: {held} {record.attempts}")
-            version, (shown, _) = self.rows.get(held.id, (0, (0, b"")))
+            version, (shown, _) = self.tasks.rows.get(held.id, (0, (0, b"")))
             if version == held.version and shown < record.attempts:
                 self.findings.append(f"UNTOLD: {held} {record.attempts}")
             self.counted[key] = max(record.attempts, self.counted.get(key, 0))
@@ -308,14 +281,14 @@ class ClaimWorld:
     def _save_and_claim(self, process: Process) -> Generator[None, None, list[Held]]:
         """A new version, which its saver claims at once, due or not."""
         id = self.chance.choose(IDS)
-        version, began = self.save(id), self.now
+        version, began = self.tasks.save(id), self.now
         self.undue.add(f"token {self._tokens + 1}")  # the next one: nobody is asked before it is drawn
         claimed = yield from self.play(process, claim.claim_saved(process.client, PLACE, {id: version}, LEASE_US))
         return [self._give(process, (id, version), one, began) for one in claimed.values()]
 
     def _give(self, process: Process, key: Version, given: Any, began: int) -> Held:
         held = Held(process.number, *key, given.token, self.now, [given.until])
-        if key in self.completed and self.deleted.get(key, began) < began:
+        if key in self.completed and self.tasks.deleted.get(key, began) < began:
             self.findings.append(f"GIVEN THOUGH COMPLETED: {held}")
         for other in self.holds:
             both_until = min(held.until[0], other.until[0])  # either may be nearly over when it is given
@@ -341,7 +314,7 @@ class ClaimWorld:
         if id not in states:
             self._judge_refused(id, holding, sent, unstarted=unstarted)
             return None
-        if self.deleted.get((id, holding.version), began) < began:
+        if self.tasks.deleted.get((id, holding.version), began) < began:
             self.findings.append(f"RENEWED THOUGH GONE: {id!r} {holding}")
         return states[id]
 
@@ -357,7 +330,7 @@ class ClaimWorld:
 
     def _judge_refused(self, id: bytes, holding: Holding, sent: list[Change], *, unstarted: bool = False) -> None:
         there = self.claims.rows.get((PLACE, id))
-        if id not in self.rows or self.rows[id][0] != holding.version:
+        if self.tasks.version(id) != holding.version:
             return
         # A claim that is over does not come back, so it was there all the time.
         is_held = holding.token is not None and there is not None and there.token == holding.token
@@ -390,9 +363,9 @@ class ClaimWorld:
 
     def _fail_without_claim(self, process: Process, id: bytes) -> Generator[None]:
         """One attempt failed; as `Claiming` tells it."""
-        if id not in self.rows:
+        version = self.tasks.version(id)
+        if not version:
             return
-        version = self.rows[id][0]
         causes = self.causes[id, version]
         causes.add(len(causes))
         for _ in range(CAS_TRIES):
@@ -455,49 +428,11 @@ class ClaimWorld:
         process.clock.measured(shown, began)
 
     def _perform(self, step: Any, *, lagging: bool) -> Any:
-        rows = self.rows
         if isinstance(step, Swap):
             return self.claims.send(step)
         if isinstance(step, ReadClaims):
             return self.claims.read(step)
-        if isinstance(step, ReadPage):
-            rows = self._local(lagging)
-            return [_found(id, rows[id]) for id in sorted(rows) if id > step.after][: step.limit]
-        if isinstance(step, ReadRows):
-            return {id: _found(id, rows[id]) for id in step.ids if id in rows}
-        if isinstance(step, ReadVersions):
-            rows = self._local(lagging and not step.everywhere)
-            return {id: rows[id][0] for id in step.ids if id in rows}
-        if isinstance(step, Delete):
-            for id, timestamp in step.keys:
-                self._delete(id, timestamp)
-        elif isinstance(step, Report):
-            for one in step.failures:
-                if one.id in rows and rows[one.id][0] == one.version:
-                    rows[one.id] = (one.version, max(rows[one.id][1], (one.attempts, one.error)))
-        elif isinstance(step, Bury):
-            found = step.found
-            if self.dead.get(found.id, (0, 0)) < (found.version, step.attempts):
-                self.dead[found.id] = (found.version, step.attempts)
-            if step.only_copy:
-                self.copied.add((found.id, found.version))
-            else:
-                self.copied.discard((found.id, found.version))
-                self._delete(found.id, deletion_timestamp(found.version))
-        else:
-            assert isinstance(step, (RegisterDead, Wait)), step
-        return None
-
-    def _delete(self, id: bytes, timestamp: int) -> None:
-        if id in self.lagging and deletion_timestamp(self.lagging[id][0]) == timestamp:
-            del self.lagging[id]
-        if id in self.rows and self.rows[id][0] <= timestamp:
-            self.deleted[id, self.rows[id][0]] = self.now
-            del self.rows[id]
-
-    def _local(self, lagging: bool) -> dict[bytes, tuple[int, tuple[int, bytes]]]:
-        """The rows as one data centre has them."""
-        return {**self.rows, **self.lagging} if lagging else self.rows
+        return self.tasks.perform(step, self.now, lagging=lagging)
 
     def _judge_change(self, place: Place, change: Change) -> None:
         """Of one row of the claims, as it is applied."""
@@ -508,7 +443,7 @@ class ClaimWorld:
         late = self.now + self.apart_us
         if old.version != new.version:
             # No claim on what is there gives way to one of an older version.
-            if old.is_newer(new.version) and old.is_held(late) and self.rows.get(id, (0,))[0] == old.version:
+            if old.is_newer(new.version) and old.is_held(late) and self.tasks.version(id) == old.version:
                 self.findings.append(f"OVERWRITTEN: {id!r} {old} {new}")
             return
         if new.attempts < old.attempts:
@@ -539,11 +474,11 @@ class ClaimWorld:
         if looked.candidates:
             records = _drained(self.play(process, claim.take(process.client, PLACE, looked.candidates, terms)))
         self.chance = chance
-        if {record.id.encode() for record in records} != set(self.rows):
-            self.findings.append(f"LEFT: {set(self.rows)} {records}")
-        for id, (version, attempts) in self.dead.items():
+        if {record.id.encode() for record in records} != set(self.tasks.rows):
+            self.findings.append(f"LEFT: {set(self.tasks.rows)} {records}")
+        for id, (version, attempts) in self.tasks.dead.items():
             self._judge_attempts((id, version), attempts)
-            is_in_both = self.rows.get(id, (0,))[0] == version and (id, version) not in self.copied
+            is_in_both = self.tasks.version(id) == version and (id, version) not in self.tasks.copied
             if attempts < MAX_ATTEMPTS or is_in_both:
                 self.findings.append(f"DEAD: {id!r} {version} {attempts}")
         for record in records:
@@ -563,11 +498,6 @@ class _Calm(Chance):
 
     def percent(self, likely: float) -> bool:
         return False
-
-
-def _found(id: bytes, row: tuple[int, tuple[int, bytes]]) -> Found:
-    version, failure = row
-    return Found(id, (b"T", b"{}", b""), failure, version)
 
 
 def _record(found: Found) -> TaskRecord:
